@@ -1,0 +1,1 @@
+"""The learning side: recorded history becomes findings and a recommended policy."""

@@ -1,0 +1,1 @@
+"""The phases decide: a situation and a policy give an action."""

@@ -1,0 +1,1 @@
+"""Run builds as numbered states and remember what became of them."""

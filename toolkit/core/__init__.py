@@ -1,0 +1,1 @@
+"""The state core: pure knowledge about states, events, progress, policies and failures."""
