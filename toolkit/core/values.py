@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
-NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+NOTHING: MappingProxyType[Any, Any] = MappingProxyType({})
 """The default of fields that hold a mapping."""
 
 
