@@ -1,0 +1,16 @@
+"""What holds for every test: how hard Hypothesis searches, and that nobody's own project is ever touched."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# No deadlines: a machine under load is slow now and then, and that is no fault of the code.
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=400, deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+# The tests may themselves run under the toolkit, or in the shell of someone who uses it.
+for name in [name for name in os.environ if name.startswith("TOOLKIT_")]:
+    del os.environ[name]
