@@ -1,0 +1,204 @@
+# The state helper of the build state toolkit, for POSIX sh (with `local`), bash and zsh.
+#
+#   state CODE [NAME] -- COMMAND…     run a step as a numbered state
+#   state_output NAME=VALUE…          remember values for what follows, also when the state is reused
+#
+# Inside `toolkit run` the helper talks to the supervisor through two FIFOs and starts no process. Every FIFO is opened
+# through /proc/PID/fd, where nothing can hang: a supervisor that is gone is a path that does not exist, and one that goes
+# while we wait is an end of file. Outside `toolkit run`, or when nobody listens, a step just runs.
+
+state() {
+    { local __tk_set=$-; set +x; } 2>/dev/null
+    local __tk_code="${1-}" __tk_name='' __tk_rc=0 __tk_guard=''
+    [ $# -eq 0 ] || shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        __tk_name="${__tk_name:+$__tk_name }$1"
+        shift
+    done
+    if [ $# -lt 2 ]; then
+        echo "state: usage: state CODE [NAME] -- COMMAND [ARGUMENT]..." >&2
+        return 2
+    fi
+    shift
+    __tk_ask begin "$__tk_code" "$__tk_name"
+    while :; do
+        case $__tk_reply in
+        'run '* | 'again '*) __tk_prepare "$__tk_code" ;;
+        'reuse'*) __tk_restore; __tk_trace; return 0 ;;
+        'stop '*) exit "${__tk_reply#stop }" ;;
+        'done '*) __tk_rc=${__tk_reply#done }; __tk_trace; return "$__tk_rc" ;;
+        *) __tk_trace; "$@"; return ;;
+        esac
+        if [ -n "${__tk_command-}" ]; then
+            set -- eval "$__tk_command"
+        fi
+        if [ -n "$__tk_guard" ]; then
+            __tk_guarded "$@"
+        else
+            # Nothing may stand around the step: under `set -e` it must end the script just where it would without us.
+            # The supervisor then learns of the failure from the end of the script.
+            __tk_trace
+            "$@"
+            { __tk_rc=$?; set +x; } 2>/dev/null
+        fi
+        __tk_ask 'end' "$__tk_code" "$__tk_rc"
+        if [ -z "$__tk_reply" ]; then
+            __tk_trace
+            return "$__tk_rc"
+        fi
+    done
+}
+
+state_output() {
+    local __tk_pair
+    for __tk_pair in "$@"; do
+        case $__tk_pair in
+        [A-Za-z_]*=*) ;;
+        *) echo "state_output: usage: state_output NAME=VALUE..." >&2; return 2 ;;
+        esac
+        eval "${__tk_pair%%=*}=\${__tk_pair#*=}"
+        __tk_output "$__tk_pair"
+    done
+}
+
+# Turn tracing back on if it was on.
+__tk_trace() {
+    case $__tk_set in *x*) set -x ;; esac
+}
+
+# Send one request; the answer is left in __tk_reply, empty when nobody listens.
+__tk_ask() {
+    __tk_reply=
+    __tk_connect || return 0
+    printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 2>/dev/null 1<>"$__tk_dir/req" || return 0
+    IFS= read -r __tk_reply 2>/dev/null <"/proc/$__tk_pid/fd/$((__tk_base + __tk_slot))" || __tk_reply=
+}
+
+# Values that do not fit into one short line go through a file.
+__tk_output() {
+    local __tk_newline='
+'
+    __tk_connect || return 0
+    case $1 in
+    *"$__tk_newline"*) ;;
+    *)
+        if [ "${#1}" -lt 1000 ]; then
+            __tk_ask output '' "$1"
+            return 0
+        fi
+        ;;
+    esac
+    printf '%s' "$1" >|"$__tk_dir/value.$__tk_slot" && __tk_ask output-file '' "$__tk_slot"
+}
+
+# Find the supervisor and claim an answering line of our own; each (sub)shell needs one.
+__tk_connect() {
+    local __tk_me='' __tk_rest='' __tk_clobber=''
+    [ -n "${TOOLKIT_WIRE-}" ] || return 1
+    if [ -n "${BASHPID-}" ]; then
+        __tk_me=$BASHPID
+    else
+        read -r __tk_me __tk_rest </proc/self/stat || return 1
+    fi
+    __tk_dir=${TOOLKIT_WIRE#*:*:}
+    __tk_pid=${TOOLKIT_WIRE%%:*}
+    __tk_base=${TOOLKIT_WIRE#*:}
+    __tk_base=${__tk_base%%:*}
+    [ "/proc/$__tk_pid/fd/$__tk_base" -ef "$__tk_dir/req" ] || return 1
+    [ "$__tk_me" != "${__tk_owner-}" ] || return 0
+    case $- in *C*) __tk_clobber=yes ;; esac
+    set -C
+    __tk_owner=
+    __tk_slot=1
+    while [ "$__tk_slot" -le 16 ]; do
+        if { printf '%s\n' "$__tk_me" >"$__tk_dir/slot.$__tk_slot"; } 2>/dev/null; then
+            __tk_owner=$__tk_me
+            break
+        fi
+        __tk_slot=$((__tk_slot + 1))
+    done
+    [ -n "$__tk_clobber" ] || set +C
+    [ -n "$__tk_owner" ]
+}
+
+# Take the answer apart: `run ATTEMPT GUARD LAST-CLASS COMMAND…`, with `-` for what is not there.
+__tk_prepare() {
+    local __tk_rest="${__tk_reply#* }"
+    TOOLKIT_STATE=$1
+    TOOLKIT_ATTEMPT=${__tk_rest%% *}
+    __tk_rest=${__tk_rest#* }
+    __tk_guard=${__tk_rest%% *}
+    __tk_rest=${__tk_rest#* }
+    TOOLKIT_LAST_CLASS=${__tk_rest%% *}
+    __tk_command=${__tk_rest#* }
+    [ "$__tk_guard" != - ] || __tk_guard=
+    [ "$TOOLKIT_LAST_CLASS" != - ] || TOOLKIT_LAST_CLASS=
+    [ "$__tk_command" != - ] || __tk_command=
+    case $__tk_set in *e*) ;; *) __tk_guard= ;; esac
+    export TOOLKIT_STATE TOOLKIT_ATTEMPT TOOLKIT_LAST_CLASS
+}
+
+# Give the script again what a reused state once gave it.
+__tk_restore() {
+    [ "$__tk_reply" != 'reuse values' ] || . "$__tk_dir/reply.$__tk_slot"
+}
+
+# A step that may be tried again under `set -e` runs in a subshell, where its failure ends only itself; what it did to
+# variables and to the current directory is carried over when it succeeds.
+__tk_guarded() {
+    set +e
+    (
+        __tk_kept="$__tk_dir/kept.$__tk_slot"
+        set -e
+        __tk_trace
+        "$@"
+        { set +ex; } 2>/dev/null
+        __tk_keep >|"$__tk_kept"
+    )
+    __tk_rc=$?
+    if [ "$__tk_rc" -eq 0 ] && [ -s "$__tk_dir/kept.$__tk_slot" ]; then
+        . "$__tk_dir/kept.$__tk_slot" 2>/dev/null
+        : >|"$__tk_dir/kept.$__tk_slot"
+    fi
+    set -e
+}
+
+# Write the shell's variables as commands that set them again.
+__tk_keep() {
+    if [ -n "${BASH_VERSION-}" ]; then
+        eval '
+        local __tk_each __tk_ref __tk_text
+        for __tk_each in $(compgen -v); do
+            case $__tk_each in
+            BASH* | __tk_* | FUNCNAME | PIPESTATUS | _ | EPOCH* | RANDOM | SRANDOM | SECONDS | LINENO | DIRSTACK | \
+                EUID | UID | PPID | SHELLOPTS | HISTCMD | OPTIND | COMP_* | PWD | OLDPWD | GROUPS) continue ;;
+            esac
+            __tk_ref="$__tk_each[@]"
+            __tk_text=${!__tk_ref@A}
+            case $__tk_text in
+            "declare -"*r*" "*) case ${__tk_text#declare -} in *r*" $__tk_each="*) continue ;; esac ;;
+            "") continue ;;
+            esac
+            case $__tk_text in
+            "declare "*) __tk_text="declare -g ${__tk_text#declare }" ;;
+            esac
+            printf "%s\n" "$__tk_text"
+        done'
+    elif [ -n "${ZSH_VERSION-}" ]; then
+        eval '
+        local __tk_each
+        for __tk_each in ${(k)parameters}; do
+            case ${parameters[$__tk_each]} in
+            *readonly* | *special* | *local* | *hide*) continue ;;
+            esac
+            case $__tk_each in
+            __tk_* | TOOLKIT_* | _) continue ;;
+            esac
+            typeset -p $__tk_each
+        done' | sed 's/^typeset -\([^g]\)/typeset -g\1/; s/^export \([^-]\)/export \1/'
+    else
+        unset IFS # its value spans lines, which sed could not leave out; the subshell that we are in ends here anyway
+        set | sed '/^\(PPID\|OPTIND\|PWD\|OLDPWD\|PS[124]\|__tk_[a-z]*\)=/d'
+    fi
+    printf 'cd "%s"\n' "$(pwd | sed 's/[\\"$`]/\\&/g')"
+}

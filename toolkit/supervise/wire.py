@@ -1,0 +1,163 @@
+"""The conversation with the state helper: requests on one FIFO, answers on a numbered one for each shell that asks.
+
+A shell without a helper process can only open files, so the wire is a private directory:
+
+    req           requests, a line each: `slot TAB verb TAB code TAB text`
+    slot.N        claimed by the shell whose pid it holds (opened with noclobber, so only one can)
+    reply.N       values too long for an answer, as shell assignments
+    value.N       the same in the other direction
+
+The answering FIFOs have no name that can be opened while nobody serves them: the supervisor holds them at consecutive
+descriptors from `base` on, and shells open `/proc/PID/fd/NUMBER`. When the supervisor dies, so does the path, and who
+is waiting reads the end of the file. Nothing of ours can make a build wait for ever.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+
+from toolkit.core.values import Value
+
+SLOTS = 16
+LOWEST_DESCRIPTOR = 200
+"""Where our descriptors begin to be looked for: out of the way of scripts that use small numbers."""
+LONGEST_ANSWER = 3000
+"""Bytes; a FIFO takes 4,096 in one piece."""
+
+
+class Request(Value):
+    """One line from a shell, or from `toolkit state`."""
+
+    slot: int
+    verb: str
+    code: str
+    text: str
+
+
+class Wire:
+    """The supervisor's end. Create it before the child starts; `close` removes every trace of it."""
+
+    def __init__(self, parent: str) -> None:
+        """Make the directory below `parent`, private to this user; OSError when it cannot be made."""
+        self.directory = _private_directory(parent)
+        try:
+            self.descriptors = _contiguous(self.directory)
+        except OSError:
+            self._remove()
+            raise
+
+    @property
+    def requests_fd(self) -> int:
+        """The descriptor that becomes readable when somebody asks."""
+        return self.descriptors[0]
+
+    @property
+    def address(self) -> str:
+        """What the environment variable `TOOLKIT_WIRE` holds: `PID:DESCRIPTOR:DIRECTORY`."""
+        return f"{os.getpid()}:{self.descriptors[0]}:{self.directory}"
+
+    def parse(self, line: bytes) -> Request | None:
+        """Read a request; None for a line that is none (anybody can write to a FIFO)."""
+        parts = line.decode("utf-8", "replace").rstrip("\n").split("\t", 3)
+        if len(parts) != 4 or not parts[0].isdigit() or not 1 <= int(parts[0]) <= SLOTS:  # noqa: PLR2004 - four fields
+            return None
+        self._free_the_dead(int(parts[0]))
+        return Request(slot=int(parts[0]), verb=parts[1], code=parts[2], text=parts[3])
+
+    def answer(self, slot: int, text: str) -> None:
+        """Let the shell at `slot` go on; one that is gone is no trouble."""
+        line = " ".join(text.split("\n")).encode("utf-8", "surrogateescape")[:LONGEST_ANSWER] + b"\n"
+        try:
+            os.write(self.descriptors[slot], line)
+        except BlockingIOError:
+            return
+
+    def leave_values(self, slot: int, values: Mapping[str, str]) -> None:
+        """Put assignments where the shell at `slot` sources them after the answer `reuse values`."""
+        text = "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+        _write(f"{self.directory}/reply.{slot}", text.encode("utf-8", "surrogateescape"))
+
+    def take_value(self, slot: int) -> str:
+        """Read what the shell at `slot` left in its file; OSError when there is nothing."""
+        with open(f"{self.directory}/value.{slot}", "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape")
+
+    def close(self) -> None:
+        """Close the descriptors (whoever waits reads the end of the file) and remove the directory."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = []
+        self._remove()
+
+    def _free_the_dead(self, busy: int) -> None:
+        """Give back slots of shells that ended, before the last ones are taken."""
+        taken = [slot for slot in range(1, SLOTS + 1) if os.path.exists(f"{self.directory}/slot.{slot}")]
+        if len(taken) < SLOTS // 2:
+            return
+        for slot in taken:
+            path = f"{self.directory}/slot.{slot}"
+            try:
+                with open(path, encoding="ascii") as file:
+                    pid = file.read().strip()
+                if slot != busy and pid and not os.path.exists(f"/proc/{pid}"):
+                    os.unlink(path)
+            except OSError:
+                continue
+
+    def _remove(self) -> None:
+        try:
+            for name in os.listdir(self.directory):
+                os.unlink(f"{self.directory}/{name}")
+            os.rmdir(self.directory)
+        except OSError:
+            return
+
+
+def _private_directory(parent: str) -> str:
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    for attempt in range(100):
+        directory = f"{parent}/{os.getpid()}-{attempt}"
+        try:
+            os.mkdir(directory, 0o700)
+        except FileExistsError:
+            continue
+        return directory
+    raise FileExistsError(17, "no free name for the wire's directory", parent)
+
+
+def _contiguous(directory: str) -> list[int]:
+    """Open the FIFOs at consecutive descriptors: the requests, then one for each slot."""
+    opened = []
+    for name in ("req", *(f"ack.{slot}" for slot in range(1, SLOTS + 1))):
+        path = f"{directory}/{name}"
+        os.mkfifo(path, 0o600)
+        opened.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        if name != "req":
+            os.unlink(path)
+    base = LOWEST_DESCRIPTOR
+    placed: list[int] = []
+    while len(placed) < len(opened):
+        new = fcntl.fcntl(opened[len(placed)], fcntl.F_DUPFD_CLOEXEC, base + len(placed))
+        if new == base + len(placed):
+            placed.append(new)
+            continue
+        for descriptor in (*placed, new):
+            os.close(descriptor)
+        placed, base = [], new + 1
+    for descriptor in opened:
+        os.close(descriptor)
+    return placed
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
