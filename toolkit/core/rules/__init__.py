@@ -1,0 +1,18 @@
+"""What we know about failures of the tools that builds run: data, a file per domain, specific before generic."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from toolkit.core.rules import ends, network
+from toolkit.core.rules.ends import STALLED, TIMED_OUT
+from toolkit.core.rules.linear import linear
+from toolkit.core.rules.rule import Rule
+from toolkit.core.rules.smells import SMELLS
+
+__all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "STALLED", "TIMED_OUT", "Rule", "linear"]
+
+RULES_VERSION: Final = 1
+"""Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
+
+BUILT_IN: Final[tuple[Rule, ...]] = (*network.RULES, *ends.RULES)

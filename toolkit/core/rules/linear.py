@@ -1,0 +1,246 @@
+"""Regular expressions that may stand in a rule: linear-time, one line at a time, read alike by every engine."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LARGEST_REPEAT: Final = 1000
+_ASCII_END: Final = 127
+
+_REFUSED: Final = (
+    (r"\(\?<?[=!]", "look-around is not linear-time"),
+    (r"\(\?P=", "a back-reference is not linear-time"),
+    (r"\(\?\(", "a conditional group is not linear-time"),
+    (r"\(\?>", "an atomic group is not supported by every engine"),
+    (r"[*+?}]\+", "a possessive repeat is not supported by every engine"),
+    (r"\(\?#", "a comment inside the expression is not supported"),
+    (r"\(\?[a-zA-Z]*[smxauL]", "only the flag (?i) is supported: a rule sees one line at a time"),
+)
+_BAD_ESCAPE: Final = {
+    **dict.fromkeys("123456789", "a back-reference is not linear-time"),
+    **dict.fromkeys("AZzG", "use ^ and $ for the ends of the line"),
+    **dict.fromkeys("nr", "a rule sees one line at a time, so it can hold no line end"),
+    **dict.fromkeys("KCRXpPNuUkgQE", "this escape is not supported by every engine"),
+}
+
+
+def _skeleton(regex: str) -> tuple[str, str | None]:
+    """Return `regex` without escapes and without the content of classes, and the first fault among the escapes."""
+    out: list[str] = []
+    at, in_class = 0, False
+    while at < len(regex):
+        char = regex[at]
+        if char == "\\" and at + 1 < len(regex):
+            fault = _BAD_ESCAPE.get(regex[at + 1])
+            if fault is not None:
+                return "", fault
+            out.append("" if in_class else "e")
+            at += 2
+            continue
+        if in_class:
+            if ord(char) > _ASCII_END:
+                return "", "a character beyond ASCII inside [...]: write it as an alternation, (?:a|b)"
+            if char == "]":
+                in_class = False
+        elif char == "[":
+            in_class = True
+            out.append("c")
+            if regex[at + 1 : at + 2] == "^":
+                at += 1
+            if regex[at + 1 : at + 2] == "]":
+                at += 1
+        else:
+            out.append(char)
+        at += 1
+    return "".join(out), None
+
+
+def linear(regex: str) -> str | None:
+    """Return why `regex` cannot be a rule's expression (not linear-time, not portable, invalid), or None when it can."""
+    skeleton, fault = _skeleton(regex)
+    if fault is not None:
+        return fault
+    body = skeleton.removeprefix("(?i)")
+    if "(?i)" in body:
+        return "the flag (?i) belongs at the very beginning"
+    for pattern, reason in _REFUSED:
+        if re.search(pattern, body):
+            return reason
+    if any(int(number) > _LARGEST_REPEAT for number in re.findall(r"\{(?:\d*,)?(\d+)", body)):
+        return f"a repeat of more than {_LARGEST_REPEAT} is too large"
+    try:
+        compiled = re.compile(line_safe(regex), re.MULTILINE)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"invalid: {error}"
+    if compiled.search(b"") is not None:
+        return "it matches an empty line, so it would match everything"
+    return _refused_by_re2(regex)
+
+
+def _refused_by_re2(regex: str) -> str | None:
+    try:
+        import re2
+    except ImportError:
+        return None
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    try:
+        re2.compile(line_safe(regex), options)
+    except re2.error as error:
+        return f"not accepted by a linear-time engine: {error}"
+    return None
+
+
+_INSIDE: Final = {"s": r" \t\x0b\x0c", "D": r"\x00-\x09\x0b-/:-\xff", "W": r"\x00-\x09\x0b-/:-@\[-^`{-\xff"}
+_OUTSIDE: Final = {"s": r"[ \t\x0b\x0c]", "W": r"[^\w\n]", "D": r"[^\d\n]", "S": r"[^\s]"}
+
+
+def line_safe(regex: str) -> bytes:
+    """Rewrite `regex` so that no match crosses a line end and every engine reads it alike.
+
+    Groups become non-capturing, `\\s` and negated classes lose the line feed, characters beyond ASCII become their UTF-8 bytes.
+    """
+    out: list[str] = []
+    at, in_class = 0, False
+    while at < len(regex):
+        char = regex[at]
+        if char == "\\" and at + 1 < len(regex):
+            table = _INSIDE if in_class else _OUTSIDE
+            out.append(table.get(regex[at + 1], regex[at : at + 2]))
+            at += 2
+            continue
+        if not in_class and char == "[":
+            in_class = True
+            out.append("[")
+            if regex[at + 1 : at + 2] == "^":
+                out.append(r"^\n")
+                at += 1
+            if regex[at + 1 : at + 2] == "]":
+                out.append(r"\]")
+                at += 1
+        elif in_class and char == "[":
+            out.append(r"\[")
+        elif in_class and char == "]":
+            in_class = False
+            out.append("]")
+        elif not in_class and char == "(" and regex[at + 1 : at + 2] != "?":
+            out.append("(?:")
+        elif not in_class and regex.startswith("(?P<", at):
+            out.append("(?:")
+            at = regex.find(">", at)
+        elif ord(char) > _ASCII_END:
+            out.append("(?-i:" + "".join(f"\\x{byte:02x}" for byte in char.encode()) + ")")
+        else:
+            out.append(char)
+        at += 1
+    return "".join(out).encode("ascii")
+
+
+def required(regex: str) -> tuple[bytes, ...]:
+    """Return lower-case literals of which every match of `regex` contains at least one; empty when there are none worth looking for.
+
+    This is what makes many rules cheap: a line without any of a rule's literals need not be looked at.
+    """
+    found, at = _alternatives(regex.removeprefix("(?i)"), 0)
+    return found if at >= 0 else ()
+
+
+_SHORTEST: Final = 3
+_MOST: Final = 12
+
+
+def _better(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    def worth(literals: tuple[bytes, ...]) -> float:
+        return min(map(len, literals)) - len(literals) / 4 if literals else 0.0
+
+    return one if worth(one) >= worth(other) else other
+
+
+def _alternatives(regex: str, at: int) -> tuple[tuple[bytes, ...], int]:
+    """Read alternatives up to the closing parenthesis or the end; return their literals and where they end."""
+    branches: list[tuple[bytes, ...]] = []
+    while True:
+        literals, at = _sequence(regex, at)
+        branches.append(literals)
+        if at >= len(regex) or regex[at] == ")":
+            break
+        at += 1
+    if not all(branches):
+        return (), at
+    merged = tuple(dict.fromkeys(literal for branch in branches for literal in branch))
+    return (merged if len(merged) <= _MOST else ()), at
+
+
+def _sequence(regex: str, at: int) -> tuple[tuple[bytes, ...], int]:
+    """Read one alternative; return the most telling literals in it and where it ends."""
+    best: tuple[bytes, ...] = ()
+    run = bytearray()
+
+    def close() -> None:
+        nonlocal best
+        if len(run) >= _SHORTEST:
+            best = _better(best, (bytes(run),))
+        run.clear()
+
+    while at < len(regex) and regex[at] not in "|)":
+        literal, group, at = _atom(regex, at)
+        optional, repeated, at = _quantifier(regex, at)
+        if literal and not optional:
+            run += literal
+            if repeated:
+                close()
+                run += b""
+        else:
+            close()
+            if group and not optional:
+                best = _better(best, group)
+    close()
+    return best, at
+
+
+def _atom(regex: str, at: int) -> tuple[bytes, tuple[bytes, ...], int]:
+    """Read one atom: its literal byte(s) if it is plain, the literals of a group, and where it ends."""
+    char = regex[at]
+    if char == "(":
+        start = at + 1
+        if regex.startswith("?P<", start):
+            start = regex.index(">", start) + 1
+        elif regex.startswith("?", start):
+            start = regex.index(":", start) + 1
+        group, end = _alternatives(regex, start)
+        return b"", group, end + 1
+    if char == "[":
+        end = at + 1
+        end += regex[end : end + 1] == "^"
+        end += regex[end : end + 1] == "]"
+        while end < len(regex) and regex[end] != "]":
+            end += 2 if regex[end] == "\\" else 1
+        return b"", (), end + 1
+    if char == "\\":
+        escaped = regex[at + 1 : at + 2]
+        return (b"" if escaped.isalnum() else escaped.encode()), (), at + 2
+    if char in ".^$" or ord(char) > _ASCII_END:
+        return b"", (), at + 1
+    return char.lower().encode(), (), at + 1
+
+
+def _quantifier(regex: str, at: int) -> tuple[bool, bool, int]:
+    """Read a quantifier, if there is one: whether it allows nothing, whether it allows more than one, and where it ends."""
+    optional = repeated = False
+    while at < len(regex):
+        bounds = re.compile(r"\{(\d*)(,?)(\d*)\}").match(regex, at)
+        if regex[at] in "*?":
+            optional = True
+            at += 1
+        elif regex[at] == "+":
+            repeated = True
+            at += 1
+        elif bounds is not None and bounds[0] != "{}" and bounds[0] != "{,}":
+            optional = optional or bounds[1] in ("", "0") or int(bounds[1]) == 0
+            repeated = True
+            at = bounds.end()
+        else:
+            break
+    return optional, repeated, at

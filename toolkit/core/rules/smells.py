@@ -1,0 +1,47 @@
+"""Lines that smell of failure without saying which: they lead to evidence and templates, never to a class."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from toolkit.core.rules.rule import Rule
+
+_HARMLESS: Final = (
+    r"(?i)\b(?:0|no|zero|without|any) (?:errors?|failures?|failed|problems?)\b|(?:errors?|failures?|failed|unreachable)\W{0,3}[=:] ?0\b"
+    r"|error[- ]?(?:handling|handler|reporting|codes?|log|pages?|messages?|correction|output)|-W(?:no-)?error|on[-_]error|ignore[-_]?errors|[\w-]*err(?:or)?s?-?(?:dev|perl|lib|utils)\b"
+    r"|\blib[\w-]*(?:error|fail)|error\.(?:c|h|o|go|py|js|rs|java)\b|errors?\.(?:log|txt|html)|fail(?:ed|over|safe|fast|2ban)[-_.]\w|fail-?(?:over|safe|fast)|\bif \[|^\+|^\s*#"
+    r"|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing|Downloading|Collecting|Requirement already|Building|Compiling)\b"
+)
+
+SMELLS: Final = (
+    Rule("smell.marker", "unknown", r"^(?:fatal|failed): \[", "fatal: [host]: FAILED! => {}", "fatal: not a git repository"),
+    Rule("smell.ignored", "unknown", r"^\.\.\.ignoring", "...ignoring", "ignoring"),
+    Rule(
+        "smell.grave",
+        "unknown",
+        r"(?i)^\W{0,4}(?:[\w./-]+: )?(?:E:|error\b|fatal\b|critical\b|panic\b|\[error|\[fatal|failure\b|traceback)|\b(?:ERROR|FATAL|CRITICAL|FAILED|FAIL)\b",
+        "mytool: error: the frobnicator is out of sync",
+        "0 errors",
+        weight=34,
+        unless=_HARMLESS,
+    ),
+    Rule(
+        "smell.error",
+        "unknown",
+        r"(?i)\b(?:error|errors|exception|abort(?:ed|ing)?|fatal|unhandled|uncaught|unrecoverable)\b|\w(?:Error|Exception)\b",
+        "an error occurred while doing this",
+        "error handling enabled",
+        weight=26,
+        unless=_HARMLESS,
+    ),
+    Rule(
+        "smell.failed",
+        "unknown",
+        r"(?i)\b(?:fail(?:ed|s|ure|ures|ing)?|cannot|can't|could not|couldn't|unable to|not found|no such|denied|refused|invalid|missing|unexpected|undefined|unsupported"
+        r"|timed out|timeout|terminated|killed|exceeded|mismatch|corrupt(?:ed)?|not permitted|unreachable|unavailable|rejected|incompatible|giving up|illegal|bad|broken|unknown)\b",
+        "giving up on the frobnicator",
+        "failed=0",
+        weight=18,
+        unless=_HARMLESS,
+    ),
+)
