@@ -31,6 +31,8 @@ class Request(Value):
     """One line from a shell, or from `toolkit state`."""
 
     slot: int
+    owner: int
+    """The pid of the shell that claimed the slot."""
     verb: str
     code: str
     text: str
@@ -63,11 +65,18 @@ class Wire:
         parts = line.decode("utf-8", "replace").rstrip("\n").split("\t", 3)
         if len(parts) != 4 or not parts[0].isdigit() or not 1 <= int(parts[0]) <= SLOTS:  # noqa: PLR2004 - four fields
             return None
-        self._free_the_dead(int(parts[0]))
-        return Request(slot=int(parts[0]), verb=parts[1], code=parts[2], text=parts[3])
+        slot = int(parts[0])
+        self._free_the_dead(slot)
+        verb, text = parts[1], parts[3]
+        if verb.endswith("-file"):
+            verb, text = verb.removesuffix("-file"), self._value(slot)
+        return Request(slot=slot, owner=self._owner(slot), verb=verb, code=parts[2], text=text)
 
-    def answer(self, slot: int, text: str) -> None:
-        """Let the shell at `slot` go on; one that is gone is no trouble."""
+    def answer(self, request: Request, text: str) -> None:
+        """Let the shell that asked go on; one that is gone meanwhile is no trouble."""
+        slot = request.slot
+        if self._owner(slot) != request.owner:
+            return
         line = " ".join(text.split("\n")).encode("utf-8", "surrogateescape")[:LONGEST_ANSWER] + b"\n"
         try:
             os.write(self.descriptors[slot], line)
@@ -78,11 +87,6 @@ class Wire:
         """Put assignments where the shell at `slot` sources them after the answer `reuse values`."""
         text = "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
         _write(f"{self.directory}/reply.{slot}", text.encode("utf-8", "surrogateescape"))
-
-    def take_value(self, slot: int) -> str:
-        """Read what the shell at `slot` left in its file; OSError when there is nothing."""
-        with open(f"{self.directory}/value.{slot}", "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
 
     def close(self) -> None:
         """Close the descriptors (whoever waits reads the end of the file) and remove the directory."""
@@ -97,14 +101,32 @@ class Wire:
         if len(taken) < SLOTS // 2:
             return
         for slot in taken:
-            path = f"{self.directory}/slot.{slot}"
-            try:
-                with open(path, encoding="ascii") as file:
-                    pid = file.read().strip()
-                if slot != busy and pid and not os.path.exists(f"/proc/{pid}"):
-                    os.unlink(path)
-            except OSError:
-                continue
+            owner = self._owner(slot)
+            if slot != busy and owner and not os.path.exists(f"/proc/{owner}"):
+                self._drain(slot)
+                os.unlink(f"{self.directory}/slot.{slot}")
+
+    def _owner(self, slot: int) -> int:
+        try:
+            with open(f"{self.directory}/slot.{slot}", encoding="ascii") as file:
+                return int(file.read() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    def _value(self, slot: int) -> str:
+        try:
+            with open(f"{self.directory}/value.{slot}", "rb") as file:
+                return file.read().decode("utf-8", "surrogateescape")
+        except OSError:
+            return ""
+
+    def _drain(self, slot: int) -> None:
+        """An answer that nobody took must not reach the next owner of the slot."""
+        try:
+            while os.read(self.descriptors[slot], LONGEST_ANSWER):
+                pass
+        except BlockingIOError:
+            return
 
     def _remove(self) -> None:
         try:

@@ -1,0 +1,21 @@
+"""The command `toolkit`: what runs inside builds starts light, everything else goes through Typer."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line of this process and end with its exit code."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in {"run", "state", "shell"}:
+        from toolkit.cli.light import try_light  # noqa: PLC0415 - nothing else is loaded on the way into a build
+
+        try_light(arguments)
+    from toolkit.cli.app import app  # noqa: PLC0415 - Typer takes several times as long to load as Python
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The other end of the wire for programs that can do more than a shell: one request, one answer."""
+
+from __future__ import annotations
+
+import os
+
+from toolkit.supervise.wire import SLOTS
+
+
+def ask(address: str, verb: str, code: str, text: str) -> str | None:
+    """Ask the supervisor at `TOOLKIT_WIRE` and wait for its answer; None when nobody listens.
+
+    OSError when every slot is taken by shells that live.
+    """
+    pid, base, directory = address.split(":", 2)
+    try:
+        if not os.path.samefile(f"/proc/{pid}/fd/{base}", f"{directory}/req"):
+            return None
+    except OSError:
+        return None
+    slot = _claim(directory)
+    try:
+        if len(text.encode()) > 1000 or "\n" in text:  # noqa: PLR2004 - what surely fits into one piece of a FIFO
+            with open(f"{directory}/value.{slot}", "w", encoding="utf-8") as file:
+                file.write(text)
+            verb, text = f"{verb}-file", str(slot)
+        with open(f"{directory}/req", "r+b", buffering=0) as request:
+            request.write(f"{slot}\t{verb}\t{code}\t{text}\n".encode())
+            with open(f"/proc/{pid}/fd/{int(base) + slot}", "rb", buffering=0) as answer:
+                return answer.readline().decode().rstrip("\n") or None
+    except FileNotFoundError:
+        return None
+    finally:
+        os.unlink(f"{directory}/slot.{slot}")
+
+
+def _claim(directory: str) -> int:
+    for slot in range(SLOTS, 0, -1):
+        try:
+            descriptor = os.open(f"{directory}/slot.{slot}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        os.close(descriptor)
+        return slot
+    raise OSError(11, "all answering lines are taken", directory)

@@ -1,0 +1,133 @@
+"""What becomes of one run, written down as it happens; trouble with that costs one warning, never the build."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from toolkit.core import events as ev
+from toolkit.core.progress import Progress, apply
+
+if TYPE_CHECKING:
+    from toolkit.core.progress import Attempt
+    from toolkit.store import Writer
+
+PATIENCE_SECONDS = 30.0
+"""After trouble the store is asked again only so often: each asking may cost its whole time-out."""
+MOST_KEPT = 10_000
+
+
+class Ledger:
+    """The history of one run of one build, in the making.
+
+    Every method records a fact durably before it returns, or else keeps it, warns once, and says so in the history
+    (`RecordDegraded`) as soon as the store takes facts again.
+    """
+
+    def __init__(self, writer: Writer, *, phase: str, host: str, warn: Callable[[str], None]) -> None:
+        """Go on where `writer.progress` stands; its last event began the run that this ledger records."""
+        self.progress: Progress = writer.progress
+        self.phase = phase
+        self.degraded = False
+        self._writer = writer
+        self._host = host
+        self._warn = warn
+        self._kept: list[ev.Event] = []
+        self._ask_again = 0.0
+        self._began: dict[tuple[int, int], float] = {}
+
+    @property
+    def build(self) -> str:
+        """The build's id."""
+        return self.progress.build
+
+    @property
+    def run(self) -> int:
+        """The number of the run."""
+        return self.progress.run
+
+    def start(self, state: int, name: str | None, *, inputs: str | None = None, command: str | None = None) -> int:
+        """Record that an attempt begins; gives its number. A completed state that is entered again is reset first."""
+        facts: list[ev.Event] = []
+        if self.progress.states.get(state) == "completed":
+            facts.append(self.fact(ev.StateReset, state=state, reason="the build entered the state again", by="build"))
+        attempt = self.progress.next_attempt(state)
+        self._began[state, attempt] = time.monotonic()
+        facts.append(
+            self.fact(
+                ev.AttemptStarted, state=state, name=name, attempt=attempt, phase=self.phase, host=self._host,
+                inputs=inputs, command=command,
+            )  # fmt: skip
+        )
+        self.record(*facts)
+        return attempt
+
+    def complete(self, attempt: Attempt, *, outputs: str | None = None) -> None:
+        """Record that an attempt reached its milestone."""
+        self.record(self.fact(ev.AttemptCompleted, **self._which(attempt), outputs=outputs))
+
+    def fail(
+        self, attempt: Attempt, error: str, *, exit_code: int | None = None, signal: int | None = None
+    ) -> None:
+        """Record that an attempt failed, with what is known at once."""
+        which = self._which(attempt)
+        self.record(self.fact(ev.AttemptFailed, **which, error=error, exit_code=exit_code, signal=signal))
+
+    def interrupt(self, attempt: Attempt, reason: str) -> None:
+        """Record that an attempt was cut short from outside."""
+        self.record(self.fact(ev.AttemptInterrupted, **self._which(attempt), reason=reason))
+
+    def end(self, outcome: ev.RunOutcome, **facts: Any) -> None:  # noqa: ANN401 - the fields of RunEnded
+        """Record the end of the run."""
+        self.record(self.fact(ev.RunEnded, outcome=outcome, **facts))
+
+    def outputs(self, state: int, values: Mapping[str, str]) -> None:
+        """Record what a state gave to the states after it."""
+        self.record(self.fact(ev.StateOutputs, state=state, values=dict(values)))
+
+    def fact(self, kind: type[ev.Event], **fields: Any) -> ev.Event:  # noqa: ANN401 - the fields of the kind
+        """Make a fact about this build and run, as of now."""
+        if "run" in kind.fields:
+            fields["run"] = self.run
+        return kind(build=self.build, ts_ms=now_ms(), **fields)
+
+    def record(self, *facts: ev.Event) -> None:
+        """Append facts durably; when that fails, keep them, warn once, and go on."""
+        self._kept.extend(facts)
+        if (self.degraded and time.monotonic() < self._ask_again) or not self.flush():
+            for fact in facts:
+                self.progress = apply(self.progress, fact)
+            del self._kept[: max(0, len(self._kept) - MOST_KEPT)]
+
+    def flush(self) -> bool:
+        """Try to append what is kept; tell whether the store has everything."""
+        try:
+            self._writer.append(*self._kept)
+        except Exception as error:  # noqa: BLE001 - recording trouble of whatever kind must not reach the build
+            self.trouble(str(error))
+            return False
+        self._kept.clear()
+        self.progress = self._writer.progress
+        return True
+
+    def trouble(self, reason: str) -> None:
+        """Warn, the first time, and note that this history has, or may have, holes."""
+        self._ask_again = time.monotonic() + PATIENCE_SECONDS
+        if self.degraded:
+            return
+        self.degraded = True
+        degraded = self.fact(ev.RecordDegraded, reason=reason)
+        self.progress = apply(self.progress, degraded)
+        self._kept.append(degraded)
+        self._warn(f"recording is in trouble, the build goes on: {reason}")
+
+    def _which(self, attempt: Attempt) -> dict[str, Any]:
+        began = self._began.pop((attempt.state, attempt.attempt), None)
+        duration = None if began is None else round(time.monotonic() - began, 3)
+        return {"state": attempt.state, "name": attempt.name, "attempt": attempt.attempt, "duration": duration}
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds since 1970 (UTC)."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,114 @@
+"""Which build a run belongs to, and the truth about runs whose supervisor died."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from toolkit.core import events as ev
+from toolkit.core.values import NOTHING, Value
+from toolkit.errors import BuildLeased, Refused
+from toolkit.supervise.holder import HERE, is_dead, this_process
+from toolkit.supervise.ledger import now_ms
+
+if TYPE_CHECKING:
+    from toolkit.store import BuildRow, Store, Writer
+
+OPEN_ENDS = frozenset({"failed", "interrupted"})
+
+
+class Wanted(Value):
+    """What the command line asks of a run. `link_window` in seconds."""
+
+    pipeline: str
+    target: str | None = None
+    build: str | None = None
+    labels: Mapping[str, str] = NOTHING
+    phase: str
+    arm: str | None = None
+    link_window: float = 86400.0
+    command: tuple[str, ...] = ()
+    reason: ev.RunReason | None = None
+    """Why the run of an existing build begins: a start-over unless said otherwise."""
+
+
+def begin_run(store: Store, wanted: Wanted) -> Writer:
+    """Begin a run of a new build or of the one that it continues, durably; BuildLeased when somebody else runs it."""
+    known = _build_to_continue(store, wanted)
+    if known is None:
+        new = None if wanted.build in {None, "new"} else wanted.build
+        return store.begin(lambda build: _first_facts(build, wanted), build=new)
+    settle(store, known)
+    writer = store.writer(known.build)
+    if writer.progress.run_open:
+        raise BuildLeased(f"build {known.build} is being run by {writer.progress.holder}")
+    writer.append(_run_started(known.build, wanted, run=writer.progress.run + 1))
+    return writer
+
+
+def settle(store: Store, row: BuildRow) -> bool:
+    """Record `interrupted` for a run whose supervisor is known to be dead; tells whether it did."""
+    if row.status != "in_progress" or row.holder is None or not is_dead(row.holder):
+        return False
+    writer = store.writer(row.build)
+    progress = writer.progress
+    if not progress.run_open or progress.holder is None or not is_dead(progress.holder):
+        return False
+    reason = "the supervisor ended without a word"
+    facts: list[ev.Event] = [
+        ev.AttemptInterrupted(
+            build=row.build, ts_ms=now_ms(), run=each.run, state=each.state, name=each.name, attempt=each.attempt,
+            duration=None, reason=reason,
+        )  # fmt: skip
+        for each in progress.open_attempts()
+    ]
+    facts.append(ev.RunEnded(build=row.build, ts_ms=now_ms(), run=progress.run, outcome="interrupted", reason=reason))
+    writer.append(*facts)
+    return True
+
+
+def settle_all(store: Store) -> int:
+    """Record the truth about all runs whose supervisor died on this host; gives how many there were."""
+    return sum(settle(store, row) for row in store.builds() if row.status == "in_progress")
+
+
+def _build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:
+    if wanted.build == "new":
+        return None
+    if wanted.build is not None:
+        row = next((each for each in store.builds() if each.build == wanted.build), None)
+        if row is not None and (row.status == "completed" or row.abandoned):
+            ended = "abandoned" if row.abandoned else "completed"
+            raise Refused(
+                f"build {row.build} is {ended}", hint="Begin another with `--build new`, or leave `--build` away."
+            )
+        return row
+    row = store.latest(wanted.pipeline, wanted.target)
+    if row is None or row.abandoned:
+        return None
+    dead = row.status == "in_progress" and row.holder is not None and is_dead(row.holder)
+    if row.status not in OPEN_ENDS and not dead:
+        return None
+    recent = now_ms() - (row.updated_ms or 0) <= wanted.link_window * 1000
+    return row if recent else None
+
+
+def _first_facts(build: str, wanted: Wanted) -> tuple[ev.Event, ...]:
+    begun = ev.BuildBegun(
+        build=build, ts_ms=now_ms(), pipeline=wanted.pipeline, target=wanted.target, labels=wanted.labels
+    )
+    return begun, _run_started(build, wanted, run=1)
+
+
+def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
+    reason: ev.RunReason = "first" if run == 1 else wanted.reason or "start-over"
+    return ev.RunStarted(
+        build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=wanted.phase,
+        holder=this_process(), arm=wanted.arm,
+    )  # fmt: skip
+
+
+def state_directory(project_directory: str) -> str:
+    """Give the folder of everything that the toolkit keeps for a project."""
+    return os.path.join(project_directory, ".toolkit")
