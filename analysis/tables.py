@@ -63,9 +63,9 @@ ATTEMPTS: Final[dict[str, pl.DataType]] = {
     "decision": pl.String(),  # JSON, as in EVENTS
     "shadow": pl.String(),  # JSON, as in EVENTS
     "evidence": pl.String(),  # JSON: [[line, text], …]
-    "started_seq": pl.Int32(),  # the lines of EVENTS that this row is made of; null where there is none
-    "ended_seq": pl.Int32(),
-    "started_id": pl.Int64(),
+    "started_ord": pl.Int64(),  # orders what happened within a build; null where no line tells it
+    "ended_ord": pl.Int64(),
+    "started_id": pl.Int64(),  # of the facts in the store, or the lines of the file
     "ended_id": pl.Int64(),
 }
 """One row per execution of a state, and per state that a run reused or a person skipped."""

@@ -1,0 +1,170 @@
+"""Failures in a row of one state of one build as one piece of evidence, counted rather than listed.
+
+All that the recovery model needs of a chain is how often and after which gaps it failed again, how it ended, and
+whether the next build along met the same failure. Gaps are rounded to a grid, so that a million failures become a few
+hundred distinct chains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GRID: Final = 1.25
+"""Gaps are rounded to powers of this: the chance of recovery changes little over a quarter."""
+_LEAST_GAP: Final = 1.0
+GROUP: Final = ("pipeline", "state", "class", "signature")
+_SHAPE: Final = ("again", "again_in_place", "held_out", "ended", "ended_in_place", "gap", "other", "other_gap")
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Distinct chains of one group of failures, an entry each. Gaps in seconds."""
+
+    again: NDArray[np.float64]
+    """Further failures after a start-over."""
+    again_in_place: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+    """The sum of the gaps after which it still failed."""
+    passed: NDArray[np.bool_]
+    """Whether the chain ended with an attempt that recovered."""
+    in_place: NDArray[np.bool_]
+    """Whether that attempt was made in place."""
+    gap: NDArray[np.float64]
+    """The gap before that attempt."""
+    other: NDArray[np.float64]
+    """What the next attempt of another build met: 1 the same failure, 0 not, NaN nobody came along."""
+    other_gap: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    """How many chains are like this, each by the share of an incident that it stands for."""
+    base: float
+    """The share of the attempts at the state that meet this failure."""
+
+    @property
+    def informative(self) -> float:
+        """How many chains, in incidents, tell anything about recovery."""
+        told = self.passed | (self.again + self.again_in_place > 0)
+        return float(self.weight[told].sum())
+
+    def scaled(self, share: float) -> Chains:
+        """Give the same chains with their weight multiplied: evidence that counts for less."""
+        return Chains(
+            self.again, self.again_in_place, self.held_out, self.passed, self.in_place, self.gap, self.other,
+            self.other_gap, self.weight * share, self.base,
+        )  # fmt: skip
+
+
+def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> pl.DataFrame:
+    """Give one row per distinct chain of each group (`GROUP`), with its `weight`.
+
+    `episodes` are those of `analysis.episodes`, `attempts` tidy ones. `likeness` (0 to 1) says how alike the fates of
+    one incident are: an incident of n chains weighs n / (1 + (n - 1) likeness), its effective sample size.
+    """
+    usable = episodes.filter(pl.col("censored").is_null() | (pl.col("censored") != "changed_inputs"))
+    ordered = usable.sort("pipeline", "build", "state", "over", "attempt")
+    place = ("pipeline", "build", "state")
+    goes_on = (pl.col("same_signature").shift() & pl.col("censored").shift().is_null()).over(place)
+    numbered = ordered.with_columns((~goes_on.fill_null(value=False)).cum_sum().over(place).alias("chain"))
+    in_place = pl.col("next").is_in(("in_place", "resume"))
+    failed = pl.col("recovered").not_().fill_null(value=False)
+    passed = pl.col("recovered").fill_null(value=False)
+    chains = numbered.with_columns(_others(numbered, attempts)).group_by(*place, "chain").agg(
+        pl.col("class").first(),
+        pl.col("signature").first(),
+        pl.col("incident").first(),
+        (failed & ~in_place).sum().alias("again"),
+        (failed & in_place).sum().alias("again_in_place"),
+        pl.col("gap").filter(failed).sum().alias("held_out"),
+        passed.any().alias("ended"),
+        (passed & in_place).any().alias("ended_in_place"),
+        pl.col("gap").filter(passed).max().fill_null(0.0).alias("gap"),
+        pl.col("other").first(),
+        pl.col("other_gap").first(),
+    )  # fmt: skip
+    size = pl.len().over("incident")
+    weighed = chains.with_columns((1.0 / (1.0 + (size - 1) * likeness)).alias("weight"))
+    rounded = weighed.with_columns(_rounded(name) for name in ("held_out", "gap", "other_gap"))
+    keys = [*GROUP, *_SHAPE]
+    return rounded.group_by(keys).agg(pl.col("weight").sum()).sort(keys)
+
+
+def evidence(rows: pl.DataFrame, base: float) -> Chains:
+    """Give rows of `chained` as arrays; chains that are alike are added up, whatever group they come from."""
+    alike = rows.group_by(_SHAPE).agg(pl.col("weight").sum()).sort(_SHAPE)
+    as_floats = {name: alike[name].cast(pl.Float64).to_numpy() for name in (*_SHAPE, "weight") if not name.startswith("ended")}
+    return Chains(
+        again=as_floats["again"],
+        again_in_place=as_floats["again_in_place"],
+        held_out=as_floats["held_out"],
+        passed=alike["ended"].to_numpy(),
+        in_place=alike["ended_in_place"].to_numpy(),
+        gap=as_floats["gap"],
+        other=as_floats["other"],
+        other_gap=as_floats["other_gap"],
+        weight=as_floats["weight"],
+        base=base,
+    )
+
+
+def likeness(episodes: pl.DataFrame) -> float:
+    """Give the correlation of outcomes within an incident, 0 to 1, from the incidents of more than one build.
+
+    The one-way analysis-of-variance estimator for proportions (Fleiss, Statistical Methods for Rates and Proportions,
+    1981, section 13.1), drawn towards one half by the weight of five incidents.
+    """
+    told = episodes.filter(pl.col("recovered").is_not_null() & pl.col("censored").is_null())
+    per = told.group_by("pipeline", "state", "signature", "incident").agg(
+        pl.col("recovered").sum().alias("passed"), pl.len().alias("size")
+    )
+    overall = pl.col("passed").sum().over("pipeline", "state", "signature") / pl.col("size").sum().over(
+        "pipeline", "state", "signature"
+    )
+    several = per.with_columns(overall.alias("rate")).filter(pl.col("size") > 1)
+    share = pl.col("passed") / pl.col("size")
+    found = several.select(
+        (pl.col("size") * (share - pl.col("rate")) ** 2 - pl.col("rate") * (1 - pl.col("rate"))).sum().alias("excess"),
+        ((pl.col("size") - 1) * pl.col("rate") * (1 - pl.col("rate"))).sum().alias("most"),
+    ).row(0)
+    excess, most = float(found[0] or 0.0), float(found[1] or 0.0)
+    return float(np.clip((excess + 0.5 * 5 * 0.2) / (most + 5 * 0.2), 0.0, 1.0))
+
+
+def _rounded(name: str) -> pl.Expr:
+    steps = (pl.col(name).clip(lower_bound=_LEAST_GAP).log() / np.log(GRID)).round()
+    return pl.when(pl.col(name) > 0).then(pl.lit(GRID).pow(steps)).otherwise(pl.col(name)).fill_nan(None).alias(name)
+
+
+def _others(failures: pl.DataFrame, attempts: pl.DataFrame) -> list[pl.Series]:
+    """Tell for each failure what the next attempt at that state by another build met, and after which gap.
+
+    This is where an outage shows, long before the failed build has come back to its state.
+    """
+    by = ("pipeline", "state")
+    settled = attempts.filter(pl.col("status").is_in(("completed", "failed"))).sort("began", "build")
+    foreign = pl.col("build").shift(-1).over(by) != pl.col("build")
+    ahead = settled.select(
+        *by, "build", "began", "status", "signature",
+        *(pl.when(foreign).then(pl.col(name).shift(-1).over(by)).alias(f"next_{name}") for name in ("began", "status", "signature")),
+    ).with_columns(pl.col("next_began", "next_status", "next_signature").backward_fill().over(by))  # fmt: skip
+    # A later change of builds fills only runs of one build: the first row of each run tells where the run ends.
+    asked = failures.select(*by, "build", "over", "signature").with_row_index("row").sort("over")
+    met = asked.join_asof(
+        ahead.rename({"build": "who", "signature": "what"}), left_on="over", right_on="began", by=list(by),
+        strategy="forward", check_sortedness=False,
+    ).sort("row")  # fmt: skip
+    own = pl.col("who") == pl.col("build")
+    began = pl.when(own).then(pl.col("next_began")).otherwise(pl.col("began"))
+    same = pl.when(own).then(
+        (pl.col("next_status") == "failed") & (pl.col("next_signature") == pl.col("signature"))
+    ).otherwise((pl.col("status") == "failed") & (pl.col("what") == pl.col("signature")))  # fmt: skip
+    told = met.select(
+        pl.when(began.is_not_null()).then(same.fill_null(value=False).cast(pl.Float64)).alias("other"),
+        ((began - pl.col("over")).dt.total_milliseconds() / 1000).fill_null(0.0).alias("other_gap"),
+    )
+    return [told["other"], told["other_gap"]]

@@ -1,0 +1,139 @@
+"""The one door to recorded builds: whatever holds them, what comes out is the same four tables.
+
+    with History.open("sqlite:///.toolkit/history.db", cache=Path(".toolkit/cache/history")) as history:
+        history.attempts()               # polars LazyFrame; the columns are `analysis.tables.ATTEMPTS`
+        history.frame("select …")        # DuckDB SQL over events, attempts, runs, builds, facts -> polars DataFrame
+        history.duckdb()                 # the connection itself
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import polars as pl
+
+from analysis import database
+from analysis.facts import FACTS
+from analysis.mirror import Mirror
+from analysis.sources import FileSource, Progress, Recorded, Source, StoreSource
+from analysis.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+    from analysis.mirror import Manifest
+
+SCHEMAS: Final = {**TABLES, "facts": FACTS}
+_SQL_TYPES: Final = {
+    pl.String(): "varchar", pl.Int32(): "integer", pl.Int64(): "bigint", pl.Float64(): "double", pl.Boolean(): "boolean",
+    TABLES["events"]["ts"]: "timestamptz",
+}  # fmt: skip
+
+
+class History:
+    """The tables of one history, as they were when it was opened."""
+
+    def __init__(self, manifest: Manifest, stack: ExitStack) -> None:
+        """Take what was mirrored; use `History.open`."""
+        self._manifest = manifest
+        self._stack = stack
+        self._con: duckdb.DuckDBPyConnection | None = None
+
+    @classmethod
+    def open(
+        cls, source: Recorded | str | Path, cache: Path, *, progress: Progress = lambda _: None, identity: str | None = None
+    ) -> Self:
+        """Bring the mirror below `cache` up to date and open it.
+
+        `source` is a store's URL, an open store (then `identity` names it), or a file or folder of interchange events
+        (JSON lines or Parquet). NotFound and BadInput say what is wrong with files, StoreUnavailable with a store.
+        """
+        stack = ExitStack()
+        try:
+            mirror = Mirror(_source(source, identity, stack), cache)
+            return cls(mirror.refresh(stack, progress), stack)
+        except BaseException:
+            stack.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the mirror and the store."""
+        if self._con is not None:
+            self._con.close()
+            self._con = None
+        self._stack.close()
+
+    def duckdb(self) -> duckdb.DuckDBPyConnection:
+        """Give a connection with events, attempts, runs, builds and facts as views."""
+        if self._con is None:
+            con = database.connect(spill=self._manifest.folder)
+            for part in ("attempts", "runs", "builds", "facts"):
+                con.execute(f"create view {part} as select {_columns(part)} from {self._relation(part)}")  # noqa: S608
+            con.execute(database.script("events"))
+            self._con = con
+        return self._con
+
+    def frame(self, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
+        """Run one query over the tables and give its rows."""
+        return database.frame(self.duckdb(), query, params)
+
+    def attempts(self) -> pl.LazyFrame:
+        """Every execution of a state, and every state reused or skipped: `analysis.tables.ATTEMPTS`."""
+        return self._lazy("attempts")
+
+    def runs(self) -> pl.LazyFrame:
+        """Every pass of a build's command: `analysis.tables.RUNS`."""
+        return self._lazy("runs")
+
+    def builds(self) -> pl.LazyFrame:
+        """Every build: `analysis.tables.BUILDS`."""
+        return self._lazy("builds")
+
+    def events(self) -> pl.LazyFrame:
+        """Every line of the history in the interchange shape: `analysis.tables.EVENTS`."""
+        return self.frame("select * from events order by build, seq").lazy().cast(pl.Schema(TABLES["events"]))  # type: ignore[arg-type]
+
+    def facts(self) -> pl.LazyFrame:
+        """The facts as recorded, holds and releases among them: `analysis.facts.FACTS`."""
+        return self._lazy("facts")
+
+    def _relation(self, part: str) -> str:
+        if self._manifest.segments:
+            return self._manifest.relation(part)
+        nothing = ", ".join(f'cast(null as {_SQL_TYPES[dtype]}) as "{name}"' for name, dtype in SCHEMAS[part].items())
+        return f"(select {nothing} where false)"
+
+    def _lazy(self, part: str) -> pl.LazyFrame:
+        schema = SCHEMAS[part]
+        manifest = self._manifest
+        if not manifest.segments:
+            return pl.LazyFrame(schema=schema)
+        rows = pl.scan_parquet([manifest.folder / name / f"{part}.parquet" for name in manifest.segments])
+        if manifest.superseded is not None:
+            moved = pl.scan_parquet(manifest.folder / manifest.superseded)
+            rows = rows.join(moved, on=["segment", "build"], how="anti")
+        return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def _columns(part: str) -> str:
+    return ", ".join(f'"{name}"' for name in SCHEMAS[part])
+
+
+def _source(source: Recorded | str | Path, identity: str | None, stack: ExitStack) -> Source:
+    if isinstance(source, str) and "://" in source:
+        from toolkit.store import open_store
+
+        return StoreSource(stack.enter_context(open_store(source)), source)
+    if isinstance(source, (str, Path)):
+        return FileSource(Path(source))
+    return StoreSource(source, identity or type(source).__name__)

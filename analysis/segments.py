@@ -1,0 +1,136 @@
+"""New facts become segments: the builds they touch are taken whole, cut into parts that fit in memory, and folded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis.database import quoted, script
+from analysis.facts import FACTS
+from toolkit.core.classes import GROUP_OF
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from analysis.mirror import Manifest
+
+TABLES: Final = {"facts": "build, id", "attempts": "build, started_ord", "runs": "build, run", "builds": "build"}
+"""What a segment holds, and how it is sorted."""
+CHUNK: Final = 1_000_000
+"""Facts that are folded at once: this bounds the memory."""
+SMALL: Final = 300_000
+"""Segments with fewer facts are merged when there are `MANY`."""
+MANY: Final = 8
+STALE: Final = 0.3
+"""A segment with a larger share of superseded builds is written anew."""
+ROWS: Final = 60_000
+"""Rows in a row group."""
+
+
+def take_in(con: duckdb.DuckDBPyConnection, staging: Path, manifest: Manifest, chunk: int = CHUNK) -> Manifest:
+    """Fold the staged facts, together with what is known of their builds, into new segments."""
+    con.execute("create temp table class_groups as select * from (values ('', '')) t(class, family) where false")
+    con.executemany("insert into class_groups values (?, ?)", list(GROUP_OF.items()))
+    columns = ", ".join(f'"{name}"' for name in FACTS)
+    pieces = [f"select {columns} from read_parquet('{quoted(staging)}/facts-*.parquet')"]  # noqa: S608 - our own paths
+    con.execute(f"create temp table changed as select distinct build from ({pieces[0]})")  # noqa: S608
+    con.execute("create temp table known (segment integer, build varchar)")
+    if manifest.segments:
+        builds, facts = manifest.relation("builds"), manifest.relation("facts")
+        con.execute(f"insert into known select segment, build from {builds} where build in (from changed)")  # noqa: S608
+        if one(con, "select count(*) from known"):
+            pieces.append(f"select {columns} from {facts} where build in (select build from known)")  # noqa: S608
+    whole = " union all ".join(pieces)
+    total = one(con, f"select count(*) from ({whole})")  # noqa: S608
+    for part in cut(con, whole, staging, total, chunk):
+        manifest = write_segment(con, part, manifest)
+    return tidy(con, supersede(con, manifest))
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Give the single number that a query returns."""
+    return int(con.execute(query).fetchall()[0][0] or 0)
+
+
+def cut(con: duckdb.DuckDBPyConnection, whole: str, staging: Path, total: int, chunk: int) -> list[str]:
+    """Cut the facts into parts of about `chunk` rows, a build never in two of them; give the query of each."""
+    parts = -(-total // chunk)
+    if parts <= 1:
+        return [whole]
+    folder = quoted(staging / "parts")
+    con.execute(
+        f"copy (select *, hash(build) % {parts} as part from ({whole})) to '{folder}' "  # noqa: S608 - our own names
+        "(format parquet, compression lz4, partition_by (part))"
+    )
+    return [
+        f"select * exclude (part) from read_parquet('{folder}/part={part}/*.parquet')"  # noqa: S608 - the same
+        for part in range(parts)
+        if (staging / "parts" / f"part={part}").exists()
+    ]
+
+
+def write_segment(con: duckdb.DuckDBPyConnection, facts: str, manifest: Manifest) -> Manifest:
+    """Fold some builds' facts and write them as one segment."""
+    con.execute(f"create or replace temp table facts as {facts}")
+    for step in ("number", "normal", "attempts", "runs", "builds"):
+        con.execute(script(step))
+    after = save(con, manifest, {name: name for name in TABLES})
+    for name in ("numbered", "normal", *TABLES):
+        con.execute(f"drop table {name}")
+    return after
+
+
+def save(con: duckdb.DuckDBPyConnection, manifest: Manifest, relations: dict[str, str]) -> Manifest:
+    """Write relations as a new segment; it counts once the manifest is written."""
+    name = f"segment-{manifest.next:06d}"
+    folder = manifest.folder / name
+    folder.mkdir()
+    told: dict[str, Any] = {"files": {}, "moved": 0}
+    for part, order in TABLES.items():
+        file = folder / f"{part}.parquet"
+        con.execute(
+            f"copy (select * replace ({manifest.next} as segment) from (select null as segment, * from {relations[part]}) "  # noqa: S608
+            f"order by {order}) to '{quoted(file)}' (format parquet, compression zstd, row_group_size {ROWS})"
+        )
+        told["files"][file.name] = file.stat().st_size
+        told[part] = one(con, f"select count(*) from read_parquet('{quoted(file)}')")  # noqa: S608
+    return manifest.but(segments={**manifest.segments, name: told}, next=manifest.next + 1)
+
+
+def supersede(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
+    """Note which builds moved out of which older segments: `known`, and those noted before."""
+    if not one(con, "select count(*) from known"):
+        return manifest
+    if manifest.superseded is not None:
+        con.execute(f"insert into known from read_parquet('{quoted(manifest.folder / manifest.superseded)}')")  # noqa: S608
+    return note(con, manifest)
+
+
+def note(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
+    """Write `known`, as far as it speaks of segments that count."""
+    numbers = ", ".join(str(number_of(name)) for name in manifest.segments)
+    con.execute(f"delete from known where segment not in ({numbers})")  # noqa: S608 - numbers
+    counts = dict(con.execute("select segment, count(*) from known group by segment").fetchall())
+    file = f"superseded-{manifest.next:06d}.parquet" if counts else None
+    if file is not None:
+        con.execute(f"copy known to '{quoted(manifest.folder / file)}' (format parquet)")
+    segments = {name: {**told, "moved": counts.get(number_of(name), 0)} for name, told in manifest.segments.items()}
+    return manifest.but(segments=segments, superseded=file)
+
+
+def tidy(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
+    """Merge small segments when there are many, and write those anew in which much is superseded."""
+    small = [name for name, told in manifest.segments.items() if told["facts"] < SMALL]
+    stale = [name for name, told in manifest.segments.items() if told["moved"] > STALE * told["builds"]]
+    chosen = sorted({*(small if len(small) >= MANY else []), *stale})
+    if not chosen:
+        return manifest
+    relations = {part: f"(select * exclude (segment) from {manifest.relation(part, chosen)})" for part in TABLES}  # noqa: S608
+    after = save(con, manifest, relations)
+    return note(con, after.but(segments={name: told for name, told in after.segments.items() if name not in chosen}))
+
+
+def number_of(name: str) -> int:
+    """Give the number in a segment's name."""
+    return int(name.rpartition("-")[2])
