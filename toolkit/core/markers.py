@@ -1,8 +1,8 @@
 r"""Finds state markers in what a build prints, so that a script nobody may touch is tracked all the same.
 
-Built in is `::state CODE started|completed|failed [NAME] [- REASON]::`, alone on its line; a project adds expressions of
-its own. The output is looked at as it passes, in whatever pieces it comes, and cut exactly at the markers' lines. Colours
-and white space around a marker are overlooked, as is what a progress bar wrote before its last `\r`.
+Built in is `::state CODE started|completed|failed [NAME] [- REASON]::`, alone on its line; a project adds expressions
+of its own. The output is looked at as it passes, in whatever pieces it comes, and cut exactly at the markers' lines.
+Colours and white space around a marker are overlooked, as is what a progress bar wrote before its last `\r`.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class MarkerScanner:
         return marker
 
     def _configured(self, line: bytes) -> Marker | None:
-        """Find the project's own marker in a line; they only lead forward, so a later line that looks alike is no news."""
+        """Find the project's own marker in a line; they only lead forward, and a later line like it is no news."""
         if not self._own:
             return None
         if self._literals is not None and not any(literal in line.lower() for literal in self._literals):

@@ -113,9 +113,9 @@ BUILT_IN: Final[Mapping[str, Strategy]] = MappingProxyType(
 )
 
 _KINDS: Final = (
-    ("manual", frozenset("test tests testing goss testinfra serverspec smoke acceptance".split())),
-    ("quick", frozenset("ansible playbook playbooks provision configure role roles".split())),
-    ("expensive", frozenset("kickstart install installation anaconda download fetch bootstrap debootstrap".split())),
+    ("manual", r"tests?|testing|goss|testinfra|serverspec|smoke|acceptance"),
+    ("quick", r"ansible|playbooks?|provision|configure|roles?"),
+    ("expensive", r"kickstart|install|installation|anaconda|download|fetch|bootstrap|debootstrap"),
 )
 _DESIGN: Final = (
     ("expensive", CodeRange(spans=((5, 5),))),
@@ -129,9 +129,8 @@ def strategy_by_kind(code: StateCode, name: str | None) -> str:
 
     A state that fits neither gets `expensive`: it retries nothing but what passes by itself.
     """
-    words = set(re.split(r"[^a-z]+", (name or "").lower()))
-    for strategy, telling in _KINDS:
-        if words & telling:
+    for strategy, words in _KINDS:
+        if re.search(rf"(?<![a-z])({words})(?![a-z])", (name or "").lower()):
             return strategy
     return next((strategy for strategy, codes in _DESIGN if code in codes), "expensive")
 
