@@ -12,12 +12,9 @@ def ask(address: str, verb: str, code: str, text: str) -> str | None:
 
     OSError when every slot is taken by shells that live.
     """
-    pid, base, directory = address.split(":", 2)
-    try:
-        if not os.path.samefile(f"/proc/{pid}/fd/{base}", f"{directory}/req"):
-            return None
-    except OSError:
+    if not listens(address):
         return None
+    pid, base, directory = address.split(":", 2)
     slot = _claim(directory)
     try:
         if len(text.encode()) > 1000 or "\n" in text:  # noqa: PLR2004 - what surely fits into one piece of a FIFO
@@ -32,6 +29,16 @@ def ask(address: str, verb: str, code: str, text: str) -> str | None:
         return None
     finally:
         os.unlink(f"{directory}/slot.{slot}")
+
+
+def listens(address: str) -> bool:
+    """Tell whether a supervisor is there to be asked."""
+    pid, _, rest = address.partition(":")
+    base, _, directory = rest.partition(":")
+    try:
+        return os.path.samefile(f"/proc/{pid}/fd/{base}", f"{directory}/req")
+    except OSError:
+        return False
 
 
 def _claim(directory: str) -> int:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import toolkit
-
-
-def helper_path() -> str:
-    """Give the path of the helper's file."""
-    return os.path.join(os.path.dirname(toolkit.__file__), "supervise", "shell", "toolkit.sh")
+from toolkit.supervise import shell_helper
 
 
 def shell_light(options: Mapping[str, Any], rest: Sequence[str]) -> int:
@@ -22,8 +16,8 @@ def shell_light(options: Mapping[str, Any], rest: Sequence[str]) -> int:
         print('hint: put eval "$(toolkit shell)" at the top of your script.', file=sys.stderr)
         return 2
     if options.get("path"):
-        print(helper_path())
+        print(shell_helper())
         return 0
-    with open(helper_path(), encoding="utf-8") as file:
+    with open(shell_helper(), encoding="utf-8") as file:
         sys.stdout.write(file.read())
     return 0

@@ -1,0 +1,285 @@
+"""`toolkit status`, `builds`, `history`, `logs` and `why`: what became of builds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.cli.opening import (
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    history_of,
+    open_project,
+    print_json,
+    print_table,
+    row_of,
+)
+from toolkit.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from toolkit.core.progress import Attempt, Progress
+    from toolkit.store import BuildRow
+
+BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (status, builds, history, logs, why):
+        cli.command()(command)
+
+
+def status(
+    build: BuildArgument = None, as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None
+) -> None:
+    """Show where a build stands: its state, its status and what it took to get there.
+
+    Examples:
+
+      toolkit status
+
+      toolkit status b-0007 --json
+    """
+    from toolkit.core.interchange import build_record
+
+    with history_of(open_project(project), store) as kept:
+        progress = kept.progress(row_of(kept, build).build)
+    if as_json:
+        print_json(build_record(progress))
+        return
+    _print_status(progress)
+
+
+def builds(  # noqa: PLR0913, PLR0917 - one option for each thing to choose builds by
+    as_json: JsonOption = False,
+    held: Annotated[bool, typer.Option("--held", help="Only builds that wait for a person.")] = False,
+    pipeline: Annotated[str | None, typer.Option(help="Only builds of this pipeline.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only builds for this target.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the newest so many.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """List the builds, oldest first.
+
+    Examples:
+
+      toolkit builds --limit 20
+
+      toolkit builds --held
+    """
+    with history_of(open_project(project), store) as kept:
+        rows = kept.builds(pipeline=pipeline, target=target, held=True if held else None, limit=limit)
+    if as_json:
+        print_json({"builds": [_row_shape(row) for row in rows]})
+        return
+    if not rows:
+        print("no builds")
+        return
+    titles = ["build", "pipeline", "target", "state", "status", "runs", "started", "updated"]
+    shapes = [_row_shape(row) for row in rows]
+    print_table(
+        titles,
+        [
+            [each["build"], each["pipeline"], each["target"], each["currentState"], _status_word(each), each["runs"],
+             _short(each["started"]), _short(each["updated"])]
+            for each in shapes
+        ],
+        right=frozenset({3, 5}),
+    )  # fmt: skip
+
+
+def history(
+    build: BuildArgument = None,
+    as_json: JsonOption = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print interchange events, one JSON object a line.")] = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Show everything that happened to a build's states, attempt by attempt.
+
+    Examples:
+
+      toolkit history b-0007
+
+      toolkit history b-0007 --jsonl > events.jsonl
+    """
+    from toolkit.core.interchange import interchange
+
+    with history_of(open_project(project), store) as kept:
+        row = row_of(kept, build)
+        lines = list(interchange(kept.events(row.build)))
+    if jsonl:
+        for line in lines:
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    elif as_json:
+        print_json({"build": row.build, "events": lines})
+    else:
+        print_table(
+            ["time", "run", "state", "name", "attempt", "status", "took", "what"],
+            [
+                [_short(line["ts"]), line["run"], line["state"], line.get("name"), line.get("attempt"), line["status"],
+                 _took(line.get("duration")), _what(line)]
+                for line in lines
+            ],
+            right=frozenset({1, 2, 4, 6}),
+        )  # fmt: skip
+
+
+def logs(
+    build: BuildArgument = None,
+    state: Annotated[int | None, typer.Option(min=0, help="Only this state.")] = None,
+    attempt: Annotated[int | None, typer.Option(min=1, help="Only this attempt at it; else the last one.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Print what a build printed: all of it, or one attempt at one state.
+
+    Secrets that were recognised are blacked out.
+
+    Examples:
+
+      toolkit logs b-0007
+
+      toolkit logs b-0007 --state 5 --attempt 2
+    """
+    from toolkit.supervise.runner import log_directory
+    from toolkit.supervise.spool import find_logs, read_log
+
+    if attempt is not None and state is None:
+        raise UsageError("--attempt needs --state", hint="Attempts are counted for each state: add --state CODE.")
+    here = open_project(project)
+    with history_of(here, store) as kept:
+        row = row_of(kept, build)
+        if attempt is None and state is not None:
+            attempt = max((each.attempt for each in kept.progress(row.build).attempts_at(state)), default=None)
+    found = find_logs(log_directory(here.directory, row.build), state=state, attempt=attempt)
+    if not found:
+        which = f" of state {state}, attempt {attempt}" if state is not None else ""
+        raise NotFound(
+            f"there is no log of build {row.build}{which}",
+            hint="Logs exist for builds that ran here under `toolkit run`; see `toolkit history` for its attempts.",
+        )
+    for path in found:
+        for piece in read_log(path):
+            sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def why(
+    build: BuildArgument = None, as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None
+) -> None:
+    """Say why a build stands where it stands: what failed, the proof, the decision and what other phases would do.
+
+    Examples:
+
+      toolkit why
+
+      toolkit why b-0007 --json
+    """
+    with history_of(open_project(project), store) as kept:
+        progress = kept.progress(row_of(kept, build).build)
+    failed = [each for each in progress.attempts if each.status == "failed"]
+    if as_json:
+        print_json({"build": progress.build, "status": progress.status, "failures": [_why(each) for each in failed]})
+        return
+    print(f"{progress.build} is {progress.status} at state {progress.current}")
+    if not failed:
+        print("nothing failed in it")
+    for each in failed[-3:]:
+        _print_why(each)
+
+
+def _why(attempt: Attempt) -> dict[str, Any]:
+    from toolkit.core.classes import GROUP_OF
+    from toolkit.core.interchange import decision_shape
+
+    decision = {"decision": None, "shadow": None} if attempt.decision is None else decision_shape(attempt.decision)
+    return {
+        "state": attempt.state, "name": attempt.name, "run": attempt.run, "attempt": attempt.attempt,
+        "error": attempt.error, "exit_code": attempt.exit_code, "signal": attempt.signal,
+        "class": attempt.failure_class, "group": GROUP_OF.get(attempt.failure_class or ""),
+        "signature": attempt.signature, "rule": attempt.rule, "confidence": attempt.confidence,
+        "template": attempt.template,
+        "evidence": [{"line": line, "text": text} for line, text in attempt.evidence], **decision,
+    }  # fmt: skip
+
+
+def _print_why(attempt: Attempt) -> None:
+    told = _why(attempt)
+    label = f"{attempt.state} {attempt.name}" if attempt.name else str(attempt.state)
+    print(f"\nstate {label}, run {attempt.run}, attempt {attempt.attempt}: {attempt.error}")
+    if attempt.failure_class:
+        print(f"  class      {attempt.failure_class} ({told['group']}), signature {attempt.signature}")
+    for line, text in attempt.evidence[:5]:
+        print(f"  line {line:<6}{text}")
+    if attempt.decision is not None:
+        print(f"  decision   {attempt.decision.action}: {attempt.decision.reason}")
+        for phase, what in attempt.decision.shadow.items():
+            print(f"  {phase:<16} would {what['action']}: {what['reason']}")
+
+
+def _print_status(progress: Progress) -> None:
+    from toolkit.core.interchange import build_record
+
+    record = build_record(progress)
+    print(f"{record['build']}  {record['pipeline'] or ''}{' for ' + record['target'] if record['target'] else ''}")
+    code = progress.current
+    name = progress.names.get(code, "") if code is not None else ""
+    print(f"  state    {'-' if code is None else code} {name}".rstrip())
+    print(f"  status   {_status_word(record)}{' (after retry)' if _after_retry(progress) else ''}")
+    print(f"  runs     {record['runs']}, phase {record['phase'] or '-'}")
+    if progress.hold is not None and progress.held:
+        print(f"  held     {progress.hold.reason}")
+    if progress.degraded:
+        print("  record   degraded: recording was in trouble, parts of this history may be missing")
+    print()
+    print_table(
+        ["state", "name", "run", "attempt", "status", "took", "what"],
+        [
+            [each.state, each.name, each.run, each.attempt, each.status, _took(each.duration),
+             (each.error or "") if each.status == "failed" else ""]
+            for each in progress.attempts
+        ],
+        right=frozenset({0, 2, 3, 5}),
+    )  # fmt: skip
+
+
+def _after_retry(progress: Progress) -> bool:
+    return progress.status == "completed" and any(each.status == "failed" for each in progress.attempts)
+
+
+def _row_shape(row: BuildRow) -> dict[str, Any]:
+    from toolkit.core.moments import rfc3339
+
+    return {
+        "build": row.build, "pipeline": row.pipeline, "target": row.target, "currentState": row.current,
+        "status": row.status, "held": row.held, "runs": row.runs, "abandoned": row.abandoned, "degraded": row.degraded,
+        "started": None if row.started_ms is None else rfc3339(row.started_ms),
+        "updated": None if row.updated_ms is None else rfc3339(row.updated_ms),
+    }  # fmt: skip
+
+
+def _status_word(shape: dict[str, Any]) -> str:
+    marks = [word for word in ("held", "abandoned", "degraded") if shape.get(word)]
+    return f"{shape['status']}{', ' + ', '.join(marks) if marks else ''}"
+
+
+def _short(ts: str | None) -> str:
+    return "" if ts is None else f"{ts[:10]} {ts[11:19]}"
+
+
+def _took(seconds: float | None) -> str:
+    from toolkit.core.moments import duration_text
+
+    return "" if seconds is None else duration_text(seconds)
+
+
+def _what(line: dict[str, Any]) -> str:
+    parts = [line.get("error"), line.get("signature") and f"[{line['signature']}]"]
+    if line.get("decision"):
+        parts.append(f"-> {line['decision']['action']}")
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,92 @@
+"""`toolkit run`: an existing build, wrapped, or the pipeline's own commands, state by state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from toolkit.project import Project
+    from toolkit.store import Store
+    from toolkit.supervise.linking import Wanted
+
+
+def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
+    """Run a build and end as it does."""
+    if os.environ.get("TOOLKIT_WIRE") and options.get("build") != "new" and command:
+        from toolkit.supervise.asking import listens  # noqa: PLC0415 - only inside a wrapped build
+
+        if listens(os.environ["TOOLKIT_WIRE"]):
+            os.execvp(command[0], list(command))  # noqa: S606 - the states inside belong to the build around us
+    from toolkit.supervise.process import die_like  # noqa: PLC0415 - only what a run needs
+    from toolkit.supervise.runner import Runner, warn  # noqa: PLC0415
+
+    project = _project(options)
+    wanted = _wanted(project, options, command)
+    try:
+        store = _store(project, options)
+        runner = Runner(project, store, wanted)
+    except StoreUnavailable as error:
+        if wanted.phase != "track-only" or not command:
+            raise
+        warn(f"recording is in trouble, the build goes on unrecorded: {error}")
+        os.execvp(command[0], list(command))  # noqa: S606 - as bare
+    extra = {f"TOOLKIT_{name.upper()}": os.path.abspath(options[name]) if name == "project" else options[name]
+             for name in ("project", "store") if options.get(name)}
+    ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
+    runner.after(ended)
+    store.close()
+    die_like(ended)
+
+
+def _project(options: Mapping[str, Any]) -> Project:
+    from toolkit.project import find_project, load_project  # noqa: PLC0415
+
+    where = options.get("project") or os.environ.get("TOOLKIT_PROJECT")
+    if where is not None and not os.path.isdir(where):
+        raise NotFound(f"there is no project folder {where}", hint="Name a folder that exists with --project.")
+    return load_project(where or find_project(os.getcwd()))
+
+
+def _store(project: Project, options: Mapping[str, Any]) -> Store:
+    from toolkit.project import store_url  # noqa: PLC0415
+    from toolkit.store import open_store  # noqa: PLC0415
+
+    return open_store(store_url(project, options.get("store") or os.environ.get("TOOLKIT_STORE")))
+
+
+def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]) -> Wanted:
+    from toolkit.supervise.linking import Wanted  # noqa: PLC0415
+
+    if not command and not any(state.run for state in project.states):
+        raise UsageError(
+            "there is nothing to run: no command was given, and no state in toolkit.toml has a `run` entry",
+            hint="Write `toolkit run -- ./build.sh`, or give the states `run = …`.",
+        )
+    labels = dict(_label(each) for each in options.get("label") or ())
+    return Wanted(
+        pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
+        phase=_phase(options.get("phase")) or project.phase, link_window=project.pipeline.link_window,
+        command=tuple(command),
+    )  # fmt: skip
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UsageError(f"'{text}' is not a label", hint="Write --label KEY=VALUE.")
+    return key, value
+
+
+def _phase(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from phases import canonical  # noqa: PLC0415
+
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise ConfigurationError(str(error), hint="Phases are track-only, selective-retry and full-resume.") from None

@@ -1,0 +1,87 @@
+"""What nearly every command begins with: find the project, open its history, and be able to print JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.errors import NotFound
+
+if TYPE_CHECKING:
+    from toolkit.project import Project
+    from toolkit.store import BuildRow, Store
+
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project", metavar="DIR", envvar="TOOLKIT_PROJECT", help="The project's folder; else the nearest one upwards "
+        "with a toolkit.toml."
+    ),
+]  # fmt: skip
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", envvar="TOOLKIT_STORE", help="The history: sqlite:///PATH or postgresql://…; else "
+        ".toolkit/history.db in the project."
+    ),
+]  # fmt: skip
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def open_project(option: str | None) -> Project:
+    """Find and read the project."""
+    from toolkit.project import find_project, load_project  # noqa: PLC0415 - commands load what they need
+
+    if option is not None and not os.path.isdir(option):
+        raise NotFound(f"there is no project folder {option}", hint="Name a folder that exists with --project.")
+    return load_project(option if option is not None else find_project(os.getcwd()))
+
+
+@contextmanager
+def history_of(project: Project, option: str | None, *, create: bool = False) -> Iterator[Store]:
+    """Open the project's store, with the truth about dead supervisors recorded; closes it afterwards."""
+    from toolkit.project import store_url  # noqa: PLC0415
+    from toolkit.store import open_store  # noqa: PLC0415
+    from toolkit.supervise.linking import settle_all  # noqa: PLC0415
+
+    store = open_store(store_url(project, option), create=create)
+    try:
+        settle_all(store)
+        yield store
+    finally:
+        store.close()
+
+
+def row_of(store: Store, build: str | None) -> BuildRow:
+    """Give the named build's row, or the latest; NotFound when there is none."""
+    if build is None:
+        row = store.latest_any()
+        if row is None:
+            raise NotFound("no build has been recorded yet", hint="Record one with `toolkit run -- COMMAND`.")
+        return row
+    row = store.row(build)
+    if row is None:
+        raise NotFound(f"there is no build {build}")
+    return row
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+def print_table(titles: list[str], rows: list[list[Any]], *, right: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+    """Print rows under titles, in columns as wide as their content; plain text wherever it goes."""
+    cells = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
+    widths = [max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)]
+    for line in ([title.upper() for title in titles], *cells):
+        told = (text.rjust(width) if i in right else text.ljust(width)
+                for i, (text, width) in enumerate(zip(line, widths, strict=True)))
+        print("  ".join(told).rstrip())

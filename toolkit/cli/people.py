@@ -1,0 +1,151 @@
+"""`toolkit hold`, `release`, `skip` and `abandon`: what people say about builds, recorded with who said it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, row_of
+from toolkit.core import events as ev
+from toolkit.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from toolkit.core.progress import Progress
+
+BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
+NoteOption = Annotated[str | None, typer.Option("--note", "-m", metavar="TEXT", help="Why; kept in the history.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (hold, release, skip, abandon):
+        cli.command()(command)
+
+
+def hold(
+    build: BuildArgument = None, note: NoteOption = None, as_json: JsonOption = False,
+    project: ProjectOption = None, store: StoreOption = None,
+) -> None:  # fmt: skip
+    """Keep a build at its failed state until a person releases it.
+
+    Example:
+
+      toolkit hold b-0007 -m "looking at the VM"
+    """
+
+    def fact(progress: Progress) -> ev.Event:
+        if progress.status == "completed":
+            raise Refused(f"build {progress.build} is completed: there is nothing to hold")
+        reason = note or "a person asked for it"
+        return ev.BuildHeld(build=progress.build, ts_ms=_now(), state=progress.current or 0, reason=reason, by=_me())
+
+    _say(build, fact, "is held; `toolkit release` lets it go on", as_json, project, store)
+
+
+def release(
+    build: BuildArgument = None, note: NoteOption = None, as_json: JsonOption = False,
+    project: ProjectOption = None, store: StoreOption = None,
+) -> None:  # fmt: skip
+    """Let a held build be tried again, with a fresh allowance of attempts.
+
+    Example:
+
+      toolkit release b-0007 -m "mirror is back"
+    """
+
+    def fact(progress: Progress) -> ev.Event:
+        if not progress.held:
+            raise Refused(f"build {progress.build} is not held", hint="See who waits with `toolkit builds --held`.")
+        return ev.BuildReleased(build=progress.build, ts_ms=_now(), by=_me(), note=note)
+
+    _say(build, fact, "is released; run the build again to go on", as_json, project, store)
+
+
+def skip(
+    build: BuildArgument = None,
+    state: Annotated[int | None, typer.Option(min=0, help="The state that was done by hand.")] = None,
+    note: NoteOption = None,
+    as_json: JsonOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Declare a failed state done by hand; full-resume then goes on behind it.
+
+    Example:
+
+      toolkit skip b-0007 --state 70 -m "checked on the machine itself"
+    """
+    if note is None:
+        raise UsageError("a state is skipped for a reason", hint='Say how it was done by hand: -m "…".')
+
+    def fact(progress: Progress) -> ev.Event:
+        code = progress.current if state is None else state
+        if code is None or progress.states.get(code) == "completed":
+            raise Refused(f"state {code} of build {progress.build} needs no skipping: it is completed")
+        return ev.StateSkipped(
+            build=progress.build, ts_ms=_now(), run=progress.run, state=code, name=progress.names.get(code),
+            reason=note, by=_me(),
+        )  # fmt: skip
+
+    _say(build, fact, "counts the state as done by hand", as_json, project, store)
+
+
+def abandon(
+    build: BuildArgument = None, note: NoteOption = None, as_json: JsonOption = False,
+    project: ProjectOption = None, store: StoreOption = None,
+) -> None:  # fmt: skip
+    """Give a build up: it is neither continued nor resumed; the next run begins a new one.
+
+    Example:
+
+      toolkit abandon b-0007 -m "superseded by release 43"
+    """
+
+    def fact(progress: Progress) -> ev.Event:
+        if progress.status == "completed":
+            raise Refused(f"build {progress.build} is completed: there is nothing to abandon")
+        return ev.BuildAbandoned(build=progress.build, ts_ms=_now(), by=_me(), note=note)
+
+    _say(build, fact, "is abandoned", as_json, project, store)
+
+
+def _say(  # noqa: PLR0913, PLR0917 - the options that every command of this file has
+    build: str | None,
+    fact: Callable[[Progress], ev.Event],
+    said: str,
+    as_json: bool,
+    project: str | None,
+    store: str | None,
+) -> None:
+    from toolkit.core.interchange import build_record
+
+    with history_of(open_project(project), store) as kept:
+        row = row_of(kept, build)
+        if row.status == "in_progress":
+            raise Refused(
+                f"build {row.build} is running", hint="Wait until it has ended, or stop it; then say it again."
+            )
+        writer = kept.writer(row.build)
+        writer.append(fact(writer.progress))
+        progress = writer.progress
+    if as_json:
+        print_json(build_record(progress))
+    else:
+        print(f"{progress.build} {said}")
+
+
+def _now() -> int:
+    from toolkit.supervise.ledger import now_ms
+
+    return now_ms()
+
+
+def _me() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
