@@ -347,6 +347,7 @@ def _read_tail(reading: _Reading, last: Block, familiar: Callable[[bytes], bool]
 
 
 def _failure(verdict: tuple[Rule, _Hit | None] | None, hits: list[_Hit], reading: _Reading, ending: str) -> Failure:
+    from toolkit.core.rules.rule import SYMPTOM
     from toolkit.core.signature import signature
 
     if verdict is None:
@@ -366,7 +367,8 @@ def _failure(verdict: tuple[Rule, _Hit | None] | None, hits: list[_Hit], reading
         sure *= 0.8
     near = (line.text for line in (*evidence[:5], *context))
     wait = next((seconds for seconds in map(_retry_after, near) if seconds is not None), None)
-    failure = Failure(rule.failure_class, rule.id, rule.id, round(sure, 2), evidence, None, None, context, ending)
+    name, readable = signature(evidence[0].text) if hit and rule.weight < SYMPTOM - 10 else (rule.id, None)
+    failure = Failure(rule.failure_class, name, rule.id, round(sure, 2), evidence, readable, None, context, ending)
     return replace(failure, retry_after=wait) if GROUP_OF[rule.failure_class] == "transient" else failure
 
 

@@ -110,18 +110,15 @@ class MarkerScanner:
         return [Piece(data=state.held, marker=self._marker(state.held))]
 
     def _configure(self, own: list[StateConfig]) -> None:
-        from toolkit.core.rules.linear import line_safe, required
-
         literals = [_PREFIX]
         everywhere = False
         for state in own:
             try:
-                self._own.append((state, re.compile(line_safe(state.marker))))
+                self._own.append((state, re.compile(state.marker.encode())))
             except re.error as error:
                 raise ValueError(f"marker of state {state.code}: {error}") from None
-            needed = required(state.marker)
-            literals.extend(needed)
-            everywhere = everywhere or not needed
+            literals.extend(hint.encode() for hint in state.marker_hints)
+            everywhere = everywhere or not state.marker_hints
         self._literals = None if everywhere else literals
 
     def _candidates(self, data: bytes) -> Iterator[tuple[int, int]]:

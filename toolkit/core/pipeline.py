@@ -21,6 +21,8 @@ class StateConfig(Value):
     """The states that share this entry when it was written for a range; `code` is then the lowest of them."""
     marker: str = ""
     """A line of output that matches starts this state and completes the one before it."""
+    marker_hints: tuple[str, ...] = ()
+    """In lower case: every line that matches `marker` holds one of them. Empty when no such thing is known."""
     run: str = ""
     strategy: str | None = None
     """Name of the strategy; None when the project names none."""

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from toolkit.core.rules import ends, network
+from toolkit.core.rules import (
+    access,
+    cloud,
+    code,
+    containers,
+    ends,
+    http,
+    languages,
+    machines,
+    network,
+    packages,
+    provision,
+    storage,
+    testing,
+)
 from toolkit.core.rules.ends import STALLED, TIMED_OUT
 from toolkit.core.rules.linear import linear
 from toolkit.core.rules.rule import Rule
@@ -15,4 +29,19 @@ __all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "STALLED", "TIMED_OUT", "Rule"
 RULES_VERSION: Final = 1
 """Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
 
-BUILT_IN: Final[tuple[Rule, ...]] = (*network.RULES, *ends.RULES)
+BUILT_IN: Final[tuple[Rule, ...]] = (
+    *storage.RULES,
+    *testing.RULES,
+    *cloud.RULES,
+    *packages.RULES,
+    *languages.RULES,
+    *containers.RULES,
+    *machines.RULES,
+    *provision.RULES,
+    *access.RULES,
+    *http.RULES,
+    *network.RULES,
+    *code.RULES,
+    *ends.RULES,
+)
+"""Where two lines weigh the same, the earlier line decides; where one line fits two rules that weigh the same, the earlier rule."""

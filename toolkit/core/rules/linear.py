@@ -148,12 +148,12 @@ def required(regex: str) -> tuple[bytes, ...]:
 
 
 _SHORTEST: Final = 3
-_MOST: Final = 12
+_MOST: Final = 100
 
 
 def _better(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[bytes, ...]:
     def worth(literals: tuple[bytes, ...]) -> float:
-        return min(map(len, literals)) - len(literals) / 4 if literals else 0.0
+        return min(map(len, literals)) - len(literals) / 16 if literals else float("-inf")
 
     return one if worth(one) >= worth(other) else other
 

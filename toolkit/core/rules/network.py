@@ -145,7 +145,7 @@ RULES: Final = (
         "dns.resolve",
         "network",
         r"(?i)name or service not known|nodename nor servname|no such host\b|\bEAI_AGAIN\b|getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)|NameResolutionError|UnknownHostException|Name does not resolve|getaddrinfo.*(?:fail|error)|gaierror|server misbehaving|DNS (?:lookup|resolution|query) (?:failed|timed? ?out|error)|SERVFAIL|NXDOMAIN|No address associated with hostname|unknown host\b",
-        "dial tcp: lookup registry.example on 10.0.0.2:53: no such host",
+        "dial tcp: lookup registry.corp.net on 10.0.0.2:53: no such host",
         "the name of the service is known",
         weight=PHRASE + 8,
         unless=_TEST_TALK,

@@ -1,0 +1,93 @@
+"""Cloud APIs: AWS, Azure, Google Cloud, OpenStack, VMware - throttling, quota, capacity, rights."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from toolkit.core.rules.rule import CAUSE, PHRASE, Rule
+
+RULES: Final = (
+    Rule(
+        "cloud.throttled",
+        "rate_limited",
+        r"(?i)\bThrottling(?:Exception|Error)?\b|ThrottledException|RequestLimitExceeded|TooManyRequestsException|RequestThrottled|SlowDown\b|Rate exceeded|rateLimitExceeded|userRateLimitExceeded|ProvisionedThroughputExceeded|OperationNotAllowed.*throttl|SubscriptionRequestsThrottled|RESOURCE_EXHAUSTED.*(?:rate|per minute|requests)|Quota exceeded for quota metric .*(?:per minute|requests)|ServerBusy\b|BandwidthLimitExceeded|OverLimit.*(?:rate|retry)|EC2ThrottledException|\breduce your request rate",
+        "Error: RequestLimitExceeded: Request limit exceeded. status code: 503",
+        "throttle disabled",
+        weight=CAUSE + 8,
+    ),
+    Rule(
+        "cloud.capacity",
+        "unavailable",
+        r"(?i)InsufficientInstanceCapacity|InsufficientCapacity|Insufficient capacity|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available|SkuNotAvailable|AllocationFailed|OverconstrainedAllocation|ZonalAllocationFailed|No valid host was found|SpotMaxPriceTooLow|capacity-not-available|MaxSpotInstanceCountExceeded|no capacity|Out of (?:host )?capacity|stockout|Unsupported.*Availability Zone",
+        "Error launching source instance: InsufficientInstanceCapacity: We currently do not have sufficient t3.large capacity in the Availability Zone you requested",
+        "capacity reserved",
+        weight=CAUSE + 6,
+    ),
+    Rule(
+        "cloud.quota",
+        "resource",
+        r"(?i)(?:Vcpu|Instance|Address|Volume|Snapshot|Vpc|Bucket|Security[ -]?Group|NatGateway|Route|Resource|Max\w+|MaxStorage|Network\w*)(?:Count|s)?LimitExceeded|LimitExceededException|Quota ['\"]?\S+['\"]? exceeded|QuotaExceeded|quotaExceeded|QUOTA_EXCEEDED|exceed(?:s|ed|ing) (?:the |your |approved )?(?:\S+ )?quota|quota (?:has been |was |is |limit )?(?:exceeded|reached)|OverQuota|ServiceQuotaExceeded|Quota exceeded for (?:instances|cores|ram|volumes|resources)|TooManyBuckets|CLOUD_QUOTA|not enough quota|reached (?:your|the) (?:limit|quota)|limit (?:of|for) .* (?:has been )?(?:reached|exceeded)",
+        "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows",
+        "quota raised",
+        weight=CAUSE + 5,
+        unless=r"(?i)per minute|rate limit|throttl|disk|time limit|too many requests",
+    ),
+    Rule(
+        "cloud.server_error",
+        "unavailable",
+        r"(?i)\bInternalFailure\b|\bInternalError\b|ServiceUnavailable(?:Exception|Error)?\b|\bInternalServerError\b|RequestTimeout(?:Exception)?\b|backendError|internalServerError|\bUNAVAILABLE: |503 UNAVAILABLE|code = (?:Unavailable|Internal)\b|GatewayTimeout|An internal error (?:has )?occurred|ServerTimeout|HTTPInternalServerError|The service is currently unavailable|Service Fault|RetryableError|InternalServiceError|We encountered an internal error|RequestError: send request failed",
+        "An error occurred (InternalError) when calling the RunInstances operation: An internal error has occurred",
+        "UNAVAILABLE option",
+        weight=CAUSE,
+        unless=r"SSL|certificate|connection refused",
+    ),
+    Rule(
+        "cloud.auth",
+        "auth",
+        r"(?i)UnauthorizedOperation|AuthFailure|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken(?:Exception)?|InvalidAccessKeyId|AccessDenied(?:Exception)?\b|AuthorizationFailed|InvalidAuthenticationToken|AADSTS\d+|PERMISSION_DENIED|UNAUTHENTICATED|Required '[\w.]+' permission|invalid_grant|invalid_client|OptInRequired|is not authorized to perform|Could not find credentials|NoCredentialProviders|no valid credential sources|Unable to locate credentials|RequestExpired|Application Default Credentials|The request you have made requires authentication|UnrecognizedClientException|NoAuthHandlerFound|AuthorizationHeaderMalformed|OAuth.*(?:error|invalid)|Please run 'az login'|gcloud auth login|ClientAuthenticationError|MissingAuthenticationToken|IncompleteSignature|Cannot complete login due to an incorrect user name",
+        "UnauthorizedOperation: You are not authorized to perform this operation. Encoded authorization failure message: x",
+        "authorized",
+        weight=CAUSE + 6,
+    ),
+    Rule(
+        "cloud.not_found",
+        "config",
+        r"(?i)Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value|Combination)?|Instance(?:Type|Profile)?|Zone|AvailabilityZone|Resource\w*|Template\w*)\.?(?:NotFound|Malformed|Unavailable|Unknown)?(?:Exception)?: |NoSuchBucket|NoSuchKey|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|NotFoundException|ValidationException|ValidationError: |MissingParameter|UnsupportedOperation|DryRunOperation|MalformedPolicyDocument|(?:flavor|image|network|keypair) .* (?:could not be found|not found)|InvalidApiVersion|The resource '.*' was not found|No (?:image|AMI) (?:was found|found|matching)|HTTPNotFound|Error 400: Invalid",
+        "InvalidAMIID.NotFound: The image id '[ami-0abc]' does not exist",
+        "image registered",
+        weight=CAUSE - 3,
+    ),
+    Rule(
+        "cloud.dependency_violation",
+        "dirty",
+        r"(?i)DependencyViolation|ResourceInUse(?:Exception)?|IncorrectInstanceState|IncorrectState|InvalidState\w*|BucketNotEmpty|resource .* is in use|VolumeInUse|AnotherOperationInProgress|resourceInUseByAnotherResource|OperationAborted|ConcurrentModification|is in (?:the )?state .* (?:and|but|which) (?:can|must)|PendingVerification",
+        "DependencyViolation: resource sg-0a1 has a dependent object",
+        "dependency ok",
+        weight=CAUSE - 4,
+    ),
+    Rule(
+        "cloud.wait",
+        "timeout",
+        r"(?i)(?:ResourceNotReady|exceeded wait attempts|timeout while waiting for (?:state|resource|plugin)|Error waiting for .* to (?:become|be|reach|complete)|waiter .* (?:failed|timed out)|Max attempts exceeded|timed out waiting for (?:instance|AMI|image|snapshot|volume|stack))",
+        "Error waiting for AMI: ResourceNotReady: exceeded wait attempts",
+        "waiting for AMI to become ready",
+        weight=CAUSE - 2,
+    ),
+    Rule(
+        "cloud.stack_failed",
+        "config",
+        r"(?i)ROLLBACK_(?:IN_PROGRESS|COMPLETE|FAILED)|CREATE_FAILED|UPDATE_FAILED|DeploymentFailed|The deployment '.*' failed",
+        "CREATE_FAILED AWS::EC2::Instance Builder",
+        "CREATE_COMPLETE AWS::EC2::Instance Builder",
+        weight=PHRASE - 8,
+    ),
+    Rule(
+        "vsphere.failed",
+        "infrastructure",
+        r"(?i)ServerFaultCode|A general system error occurred|vim\.fault\.\w+|The operation is not allowed in the current state|Cannot (?:connect to host|complete the operation).*vSphere|Host .* is not (?:connected|responding)|vCenter.*(?:unavailable|unreachable)",
+        "ServerFaultCode: A general system error occurred: Connection refused",
+        "vCenter connected",
+        weight=PHRASE + 10,
+        unless=r"(?i)incorrect user name|permission|NoPermission",
+    ),
+)
