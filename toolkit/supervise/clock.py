@@ -1,0 +1,31 @@
+"""What time it is, and how long something took: two clocks that must not be confused.
+
+Durations come from CLOCK_MONOTONIC: it cannot be set, knows no summer time, and stands still while the machine sleeps, so a
+laptop that was closed overnight neither times a build out nor reports an eight-hour state. The wall clock only says when.
+"""
+
+from __future__ import annotations
+
+import time
+
+monotonic = time.monotonic
+"""Seconds that only ever grow; the zero means nothing."""
+wall = time.time
+"""Seconds since 1970 in UTC, as the machine believes them now."""
+
+
+class Stopwatch:
+    """Remembers a beginning on both clocks."""
+
+    def __init__(self) -> None:
+        self.wall = wall()
+        self.monotonic = monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running, never negative."""
+        return monotonic() - self.monotonic
+
+    def wall_at(self, moment: float) -> float:
+        """Give the wall time of a monotonic moment, in the order of those moments even if the wall clock was set meanwhile."""
+        return self.wall + (moment - self.monotonic)

@@ -1,0 +1,270 @@
+"""The supervisor at work: one loop over the build's output, the signals, the wire and the clocks, until the child has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from toolkit.supervise.clock import monotonic
+from toolkit.supervise.signals import STOPPING
+from toolkit.supervise.streams import STDERR, Copier, inherited_descriptors
+
+if TYPE_CHECKING:
+    from toolkit.supervise.files import WrittenFile
+    from toolkit.supervise.limits import Limits
+    from toolkit.supervise.recording import Recording
+    from toolkit.supervise.signals import Signals
+    from toolkit.supervise.standby import Standby
+    from toolkit.supervise.streams import Channel
+
+TERMINAL_SECONDS = 0.1
+"""How often a terminal's settings are compared while nothing is printed."""
+FILES_SECONDS = 0.5
+"""How often output that goes into files is read back."""
+LARGEST_REQUESTS = 1 << 16
+SWITCH_SECONDS = 0.0005
+"""How long the recorder may keep the interpreter while output waits for us."""
+
+
+class Loop:
+    """One child, from just after its start."""
+
+    def __init__(  # noqa: PLR0913 - its parts
+        self,
+        child: int,
+        channels: Sequence[Channel],
+        files: Sequence[WrittenFile],
+        *,
+        signals: Signals,
+        standby: Standby,
+        recording: Recording,
+        limits: Limits,
+        wire_fd: int | None,
+        again: bool,
+    ) -> None:
+        """Take charge of all of them; `again` keeps the caller's descriptors for another child."""
+        self.stopped_by: int | None = None
+        self.limits = limits
+        self._child = child
+        self._end: tuple[int | None, int | None] | None = None
+        self._channels = list(channels)
+        self._files = files
+        self._signals = signals
+        self._standby = standby
+        self._recording = recording
+        self._wire_fd = wire_fd
+        self._rest = b""
+        self._again = again
+        self._leaving = False
+        self._look_at = monotonic()
+        self._copier = Copier(channels, self._heard, self._closed)
+
+    def run(self) -> tuple[int | None, int | None]:
+        """Give the child's exit code and signal, one of them None, when all its output has been passed on."""
+        for channel in self._channels:
+            channel.close_inlet()
+        self._standby.watch(self._child)
+        if not self._again:
+            _let_go()
+        self._file_size = _allow_any_file_size()
+        self._switching = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._recording.start()
+        self._copier.watch(self._signals.fd)
+        if self._wire_fd is not None:
+            self._copier.watch(self._wire_fd)
+        self.limits.connect(self._signals.poke)
+        while self._end is None or self.limits.ending:
+            self._turn(self._wait())
+            self.limits.act()
+            self._look()
+        self.limits.connect(None)
+        self._pass_on_the_rest()
+        return self._end
+
+    def finish(self, patience: float) -> bool:
+        """Clean up, wait for the recorder, and tell whether it has everything."""
+        deadline = monotonic() + patience
+        for file in self._files:
+            while not file.read(self._heard, self._recording.room) and monotonic() < deadline:
+                self._recording.wait_for_room(deadline - monotonic())
+            file.close()
+        recorded = self._recording.finish(max(0.0, deadline - monotonic()))
+        sys.setswitchinterval(self._switching)
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._file_size)
+        self.limits.close()
+        self._signals.restore()
+        return recorded
+
+    def _wait(self) -> float | None:
+        due = [self.limits.wait(), self._seconds_to_look()]
+        return min((seconds for seconds in due if seconds is not None), default=None)
+
+    def _turn(self, seconds: float | None) -> None:
+        for fd in self._copier.turn(seconds):
+            if fd == self._wire_fd:
+                self._requested()
+            else:
+                self._signalled()
+
+    # ------------------------------------------------------------ output
+
+    def _heard(self, stream: int, data: bytes) -> None:
+        at = monotonic()
+        self.limits.heard(stream, data, at)
+        self._recording.output(stream, data, at)
+
+    def _closed(self, channel: Channel) -> None:
+        """The build closed an output, or its reader went away: nobody else may be kept from noticing."""
+        if self._leaving:
+            return
+        self._standby.drop(self._channels.index(channel))
+        if not self._again:
+            for target in channel.targets:
+                if target <= STDERR:
+                    _empty(target)
+
+    def _requested(self) -> None:
+        self._copier.absorb()
+        self._read_files()
+        try:
+            data = os.read(self._wire_fd or 0, LARGEST_REQUESTS)
+        except BlockingIOError:
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._recording.request(line)
+
+    def _seconds_to_look(self) -> float | None:
+        if any(channel.terminal for channel in self._copier.open):
+            return TERMINAL_SECONDS
+        return FILES_SECONDS if self._files else None
+
+    def _look(self) -> None:
+        """See to what nobody tells us of."""
+        now = monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + (self._seconds_to_look() or 0.0)
+        for channel in self._copier.open:
+            if channel.terminal is not None:
+                channel.terminal.agree()
+        self._read_files()
+
+    def _read_files(self) -> None:
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                file.read(self._heard, self._recording.room)
+
+    def _pass_on_the_rest(self) -> None:
+        """The child is gone: write out what it left, and leave the streams of its background processes to the standby."""
+        self._leaving = True
+        self._copier.absorb()
+        left_behind = self._copier.finish_hung_up()
+        while self._copier.pending and self._end is not None:
+            for _ in self._copier.turn(None):
+                if any(number in STOPPING for number in self._signals.take()):
+                    self._copier.abandon()
+        for channel in self._channels:
+            if channel.open and channel.terminal is not None:
+                channel.terminal.agree()
+        if left_behind:
+            self._standby.take_over()
+        else:
+            self._standby.dismiss()
+        for channel in self._channels:
+            channel.close()
+
+    # ------------------------------------------------------------ signals
+
+    def _signalled(self) -> None:
+        arrived = deque(self._signals.take())
+        while arrived:
+            number = arrived.popleft()
+            if number == 0:
+                self.limits.obey()
+            elif number == signal.SIGCHLD:
+                self._reap()
+            elif self._pass_on(number):
+                # What came twice to the group is one pending signal at the standby.
+                arrived.extend(later for later in self._signals.take() if later != number and later not in arrived)
+
+    def _pass_on(self, number: int) -> bool:
+        """Give the child its copy of a signal, unless it has one already; tell whether it has."""
+        if number == signal.SIGWINCH:
+            self._resize()
+        if number in STOPPING:
+            self.stopped_by = number
+        if self._standby.received(number):
+            return True
+        if self._end is None:
+            os.kill(self._child, number)
+        return False
+
+    def _resize(self) -> None:
+        for channel in self._copier.open:
+            if channel.terminal is not None and channel.terminal.resize():
+                channel.terminal.tell_resized()
+
+    def _reap(self) -> None:
+        while self._end is None:
+            options = os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG
+            change = os.waitid(os.P_PID, self._child, options)
+            if change is None:
+                return
+            if change.si_code == os.CLD_EXITED:
+                self._end = change.si_status, None
+            elif change.si_code in {os.CLD_KILLED, os.CLD_DUMPED}:
+                self._end = None, change.si_status
+            elif change.si_code == os.CLD_STOPPED:
+                self._stop(change.si_status)
+
+    def _stop(self, number: int) -> None:
+        """Stop with the child, so that the caller's shell sees a stopped job."""
+        self._copier.absorb()
+        for channel in self._copier.open:
+            if channel.terminal is not None:
+                channel.terminal.agree()
+        if _runs(self._child):
+            return  # continued already, and so are we
+        since = monotonic()
+        self._signals.stop_ourselves(number)
+        self.limits.slept(monotonic() - since)
+        self._resize()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in {b"T", b"t"}
+    except OSError:
+        return False
+
+
+def _let_go() -> None:
+    """Close what only the build should hold: when it closes such a descriptor, whoever is at the other end must notice."""
+    with contextlib.suppress(OSError):
+        if os.get_inheritable(0):
+            _empty(0)
+    for fd in inherited_descriptors():
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _empty(fd: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(nothing, fd, inheritable=False)
+    os.close(nothing)
+
+
+def _allow_any_file_size() -> tuple[int, int]:
+    """The build's limit on file sizes is not meant for our log; give what to put back."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
+    return limits
