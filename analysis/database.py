@@ -37,7 +37,19 @@ def script(name: str) -> str:
 def frame(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
     """Run one query and give its rows."""
     relation = con.sql(query, params=params) if params else con.sql(query)
-    return pl.DataFrame() if relation is None else pl.DataFrame(relation)
+    return pl.DataFrame() if relation is None else pl.DataFrame(Stream(relation.__arrow_c_stream__()))
+
+
+class Stream:
+    """A result on its way to Polars, which would keep the class of a relation and with it all of DuckDB past the end."""
+
+    def __init__(self, capsule: object) -> None:
+        """Take what a relation's `__arrow_c_stream__` gave."""
+        self.capsule = capsule
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        del requested_schema
+        return self.capsule
 
 
 def quoted(path: Path | str) -> str:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import duckdb
 import polars as pl
 
 from analysis import database
@@ -19,11 +20,10 @@ from analysis.facts import FACTS
 from analysis.mirror import Mirror
 from analysis.sources import FileSource, Progress, Recorded, Source, StoreSource
 from analysis.tables import TABLES
+from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import duckdb
 
     from analysis.mirror import Manifest
 
@@ -87,6 +87,14 @@ class History:
         """Run one query over the tables and give its rows."""
         return database.frame(self.duckdb(), query, params)
 
+    def query(self, sql: str) -> pl.DataFrame:
+        """Run what a person typed; UsageError says what DuckDB thinks of it."""
+        try:
+            return self.frame(sql)
+        except duckdb.Error as error:
+            told = str(error)
+        raise UsageError(told, hint="The tables are events, attempts, runs, builds and facts.")
+
     def attempts(self) -> pl.LazyFrame:
         """Every execution of a state, and every state reused or skipped: `analysis.tables.ATTEMPTS`."""
         return self._lazy("attempts")
@@ -133,7 +141,9 @@ def _source(source: Recorded | str | Path, identity: str | None, stack: ExitStac
     if isinstance(source, str) and "://" in source:
         from toolkit.store import open_store
 
-        return StoreSource(stack.enter_context(open_store(source)), source)
+        store = open_store(source, create=False, read_only=True)
+        stack.callback(store.close)
+        return StoreSource(store, source)
     if isinstance(source, (str, Path)):
         return FileSource(Path(source))
     return StoreSource(source, identity or type(source).__name__)

@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from analysis.facts import FACTS, batches
+from analysis.database import quoted, script
+from analysis.facts import FACTS, Row, batches
 from toolkit.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-
-    from toolkit.core.events import Event
 
 Progress = Callable[[int], None]
 """Told how many facts were taken so far."""
@@ -54,12 +53,12 @@ class Source(Protocol):
 class Recorded(Protocol):
     """The part of a store that analysis needs."""
 
-    def scan(self, after: int) -> Iterator[tuple[int, Event]]:
-        """Give all events after a number, in the store's own order."""
+    def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
+        """Give the stored facts with an id above `after`, in the order of recording."""
 
 
 class StoreSource:
-    """A store's events, taken up where the last time ended."""
+    """A store's facts, taken up where the last time ended."""
 
     def __init__(self, store: Recorded, identity: str) -> None:
         """Take the open store and what names it, such as its URL."""
@@ -69,40 +68,40 @@ class StoreSource:
     @property
     def identity(self) -> str:
         """The store's name and its first fact: a store made anew at the same place is another one."""
-        first = next(iter(self.store.scan(0)), None)
-        return f"{self._identity} {'' if first is None else digest(*first)}"
+        first = next(iter(self.store.rows(0, 1)), None)
+        return f"{self._identity} {'' if first is None else digest(first)}"
 
     def stage(
         self, con: duckdb.DuckDBPyConnection, folder: Path, cursor: dict[str, Any] | None, progress: Progress
     ) -> dict[str, Any] | None:
-        """Read on from the last event taken, which must still be there and be the same."""
-        del con
-        last, known = (cursor["last"], cursor["digest"]) if cursor else (0, "")
-        scan = iter(self.store.scan(last - 1 if cursor else 0))
+        """Read on from the last fact taken, which must still be there and be the same."""
         if cursor:
-            again = next(scan, None)
-            if again is None or again[0] != last or digest(*again) != known:
+            again = next(iter(self.store.rows(cursor["last"] - 1, 1)), None)
+            if again is None or digest(again) != cursor["digest"]:
                 raise DoesNotFitError
-        newest: tuple[int, Event] | None = None
+        newest: Row | None = None
 
-        def noted() -> Iterator[tuple[int, Event]]:
+        def noted() -> Iterator[Row]:
             nonlocal newest
-            for newest in scan:  # noqa: PLW1508, B020 - the last one seen is the cursor
-                yield newest
+            for row in self.store.rows(cursor["last"] if cursor else 0):
+                newest = row
+                yield row
 
         taken = 0
+        stored = folder / "stored.parquet"
         for number, frame in enumerate(batches(noted())):
-            frame.write_parquet(folder / f"facts-{number:05d}.parquet", compression="lz4")
+            frame.write_parquet(stored, compression="lz4")
+            opened = script("stored").format(stored=f"read_parquet('{quoted(stored)}')")
+            target = quoted(folder / f"facts-{number:05d}.parquet")
+            con.execute(f"copy ({opened}) to '{target}' (format parquet, compression lz4)")
             taken += frame.height
             progress(taken)
-        if newest is None:
-            return None
-        return {"last": newest[0], "digest": digest(*newest)}
+        return None if newest is None else {"last": newest[0], "digest": digest(newest)}
 
 
-def digest(number: int, event: Event) -> str:
-    """Give a short fingerprint of a recorded event."""
-    return hashlib.sha256(f"{number} {event!r}".encode()).hexdigest()[:16]
+def digest(row: Row) -> str:
+    """Give a short fingerprint of a stored fact."""
+    return hashlib.sha256(repr(tuple(row)).encode()).hexdigest()[:16]
 
 
 class FileSource:
@@ -145,14 +144,14 @@ def _stage_file(con: duckdb.DuckDBPyConnection, file: Path, target: Path, offset
     try:
         con.execute(
             f"copy (select {columns} from (select *, {place} + {offset} as id from {source})) "  # noqa: S608 - no outside text
-            f"to '{_quoted(target)}' (format parquet, compression lz4)",
+            f"to '{quoted(target)}' (format parquet, compression lz4)",
             params,
         ).fetchall()
         checks = " or ".join(f"{name} is null" for name in (*_REQUIRED[:2], "kind", "ts"))
         ours = "('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped')"
         lines, faulty = con.execute(
             f"select count(*), min(id) filter ({checks} or kind not in {ours} or state < 0) "  # noqa: S608 - the same
-            f"from read_parquet('{_quoted(target)}')"
+            f"from read_parquet('{quoted(target)}')"
         ).fetchall()[0]
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"duckdb", "_duckdb"}:
@@ -187,6 +186,3 @@ def _column(name: str) -> str:
     kind = {"held": "boolean", "retry_after": "double"}.get(name, "varchar")
     return f'cast(null as {kind}) as "{name}"'
 
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

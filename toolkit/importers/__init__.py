@@ -1,0 +1,1 @@
+"""Other systems' history becomes facts: interchange events, build records, raw logs."""
