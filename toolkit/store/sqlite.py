@@ -1,0 +1,313 @@
+"""The embedded store: one SQLite file, on disk before it is acknowledged, written in turns."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import apsw
+
+from toolkit.core.events import PROJECT
+from toolkit.core.progress import Progress, apply, fold
+from toolkit.errors import BuildLeased, NotFound, StoreDamaged, StoreUnavailable
+from toolkit.store import rows
+from toolkit.store.protocol import Lease
+from toolkit.store.sqlite_file import explained, leave_untouched, open_file
+from toolkit.store.turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from toolkit.core.events import Event
+    from toolkit.store.protocol import BuildRow, ImportCount, Row
+
+ADD_EVENT = "insert into event (build, seq, ts, kind, body, token) values (?, ?, ?, ?, ?, ?)"
+ADD_BUILD = f"""
+    insert into build (build, number, token, {", ".join(rows.SUMMARY)})
+    values (?, ?, ?, {", ".join("?" * len(rows.SUMMARY))})
+"""  # noqa: S608 - the names are our own
+SET_ALL = f"update build set {', '.join(f'{name} = ?' for name in rows.SUMMARY)} where build = ?"  # noqa: S608 - as above
+SET_USUAL = f"""
+    update build set {", ".join(f"{name} = ?" for name in rows.SUMMARY[: -rows.ORIGIN])} where build = ?
+"""  # noqa: S608 - as above
+LAST_NUMBER = "select max(number) from build"
+LAST_SEQ = "select coalesce(max(seq), 0) from event where build = ?"
+TAKE_OVER = "update build set token = token + 1, renewed_ms = null where build = ? returning token"
+RENEW = "update build set renewed_ms = ? where build = ? and token = ?"
+LEASE = "select build, token, holder, renewed_ms from build where build = ?"
+EVENTS = "select id, build, seq, ts, kind, body from event where build = ? order by seq"
+PAGE = "select id, build, seq, ts, kind, body from event where id > ? order by id limit ?"
+BUILDS = f"""
+    select {", ".join(rows.ROW)} from build
+    where (?1 is null or pipeline = ?1) and (?2 is null or target = ?2) and (?3 is null or held = ?3)
+    order by started_ms desc, id desc limit ?4
+"""  # noqa: S608 - as above
+LATEST = f"""
+    select {", ".join(rows.ROW)} from build where pipeline is ? and target is ?
+    order by started_ms desc, id desc limit 1
+"""  # noqa: S608 - as above
+FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
+REMEMBER = "insert into familiar (pipeline, state, shapes) values (?, ?, ?)"
+FORGET = """
+    delete from familiar where pipeline = ?1 and state = ?2 and id not in
+        (select id from familiar where pipeline = ?1 and state = ?2 order by id desc limit ?3)
+"""
+
+PAGE_ROWS = 2_000
+TURNED_AWAY = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_UNIQUE)
+"""How the database says that another writer has the build: by its token, or by the number of the event."""
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """A history in one file; see `toolkit.store.protocol.Store`."""
+
+    def __init__(self, path: str, *, create: bool = True, read_only: bool = False, wait_seconds: float = 5.0) -> None:
+        """Open the file at `path`; a write waits at most `wait_seconds` for others, then StoreUnavailable."""
+        self.path = os.path.abspath(path)
+        self.url = f"sqlite:///{self.path}"
+        self.read_only = read_only
+        self.turn = Turn(self.path, wait_seconds)
+        self.connection = open_file(self.path, create=create, read_only=read_only, turn=self.turn)
+
+    def begin(self, first: Callable[[str], Sequence[Event]], build: str | None = None) -> SqliteWriter:
+        """Begin a build; Refused when `build` exists."""
+        if build is not None:
+            rows.usable_id(build)
+
+        def work() -> SqliteWriter:
+            name = build if build is not None else rows.numbered(1 + self.one(LAST_NUMBER))
+            if self.connection.execute(LEASE, (name,)).fetchall():
+                raise rows.exists_already(name)
+            events = tuple(first(name))
+            rows.of_build(name, events)
+            progress = fold(events)
+            self.connection.execute(ADD_BUILD, (name, rows.number_of(name), 1, *rows.summary(progress)))
+            self.connection.executemany(
+                ADD_EVENT, [(name, seq, *rows.fact(event), 1) for seq, event in enumerate(events, 1)]
+            )
+            return SqliteWriter(self, name, 1, len(events), progress)
+
+        return self.transact(work)
+
+    def writer(self, build: str) -> SqliteWriter:
+        """Take the writing over; NotFound."""
+
+        def work() -> int:
+            taken: list[Any] = self.connection.execute(TAKE_OVER, (build,)).fetchall()
+            if not taken:
+                raise NotFound(f"there is no build {build}")
+            return int(taken[0][0])
+
+        token = self.transact(work)
+        # From here on nobody older can add anything, so the history may be read without keeping others from writing.
+        kept = self._fetch(EVENTS, (build,))
+        events = [event for row in kept if (event := rows.event_of(row)) is not None]
+        return SqliteWriter(self, build, token, kept[-1][2] if kept else 0, fold(events, Progress(build=build)))
+
+    def lease(self, build: str) -> Lease:
+        """Tell who may write a build; NotFound."""
+        found = self._fetch(LEASE, (build,))
+        if not found:
+            raise NotFound(f"there is no build {build}")
+        name, token, holder, renewed_ms = found[0]
+        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms)
+
+    def events(self, build: str) -> list[Event]:
+        """Give a build's facts in order."""
+        return [event for row in self._fetch(EVENTS, (build,)) if (event := rows.event_of(row)) is not None]
+
+    def progress(self, build: str) -> Progress:
+        """Fold a build's facts; NotFound."""
+        if not (self._fetch(LEASE, (build,))):
+            raise NotFound(f"there is no build {build}")
+        return fold(self.events(build), Progress(build=build))
+
+    def builds(
+        self,
+        *,
+        pipeline: str | None = None,
+        target: str | None = None,
+        held: bool | None = None,
+        limit: int | None = None,
+    ) -> list[BuildRow]:
+        """List builds, oldest first; `limit` keeps the newest."""
+        wanted = (rows.plain(pipeline), rows.plain(target), held, -1 if limit is None else limit)
+        return [rows.build_row(each) for each in reversed(self._fetch(BUILDS, wanted))]
+
+    def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
+        """Give the build of this pipeline and target that was begun last."""
+        found = self._fetch(LATEST, (rows.plain(pipeline), rows.plain(target)))
+        return rows.build_row(found[0]) if found else None
+
+    def latest_any(self) -> BuildRow | None:
+        """Give the build that was begun last."""
+        found = self.builds(limit=1)
+        return found[0] if found else None
+
+    def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
+        """Give stored facts in the order of recording, a page at a time, so that a slow reader holds nobody up."""
+        left = limit
+        while left is None or left > 0:
+            page = self._fetch(PAGE, (after, PAGE_ROWS if left is None else min(left, PAGE_ROWS)))
+            yield from page
+            if len(page) < PAGE_ROWS:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - len(page)
+
+    def scan(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, Event]]:
+        """Give all facts in the order of recording."""
+        for row in self.rows(after, limit):
+            event = rows.event_of(row)
+            if event is not None:
+                yield row[0], event
+
+    def append_project(self, *events: Event) -> None:
+        """Record facts about the project itself."""
+        rows.about_project(events)
+
+        def work() -> None:
+            seq = self.one(LAST_SEQ, (PROJECT,))
+            self.connection.executemany(
+                ADD_EVENT, [(PROJECT, place, *rows.fact(event), 0) for place, event in enumerate(events, seq + 1)]
+            )
+
+        self.transact(work)
+
+    def project_events(self) -> list[Event]:
+        """Give the facts about the project itself."""
+        return self.events(PROJECT)
+
+    def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
+        """Add facts from elsewhere, all or none."""
+        from toolkit.store.sqlite_import import import_builds
+
+        return import_builds(self, histories)
+
+    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
+        """Give the line shapes of the last successes."""
+        kept = self._fetch(FAMILIAR, (rows.plain(pipeline or ""), state))
+        return frozenset(shape for (data,) in kept for shape in rows.unpacked(data))
+
+    def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
+        """Keep the line shapes of one success."""
+        name, data = rows.plain(pipeline or ""), rows.packed(frozenset(shapes))
+
+        def work() -> None:
+            self.connection.execute(REMEMBER, (name, state, data))
+            self.connection.execute(FORGET, (name, state, keep_last))
+
+        self.transact(work)
+
+    def check(self) -> list[str]:
+        """Look for faults."""
+        from toolkit.store.sqlite_check import check
+
+        return check(self.connection, self.path)
+
+    def readable(self) -> Iterator[tuple[int, Event]]:
+        """Give what can still be read."""
+        from toolkit.store.sqlite_check import readable
+
+        return readable(self.path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+        self.turn.close()
+
+    def one(self, sql: str, values: tuple[str | int, ...] = ()) -> int:
+        """Give the only value of the only row, inside `transact`."""
+        return int(self.connection.execute(sql, values).fetchall()[0][0] or 0)
+
+    def transact(self, work: Callable[[], T]) -> T:
+        """Do `work` in one transaction when it is our turn, on disk when this returns, or nothing of it."""
+        if self.read_only:
+            raise StoreUnavailable(f"{self.path} was opened for reading only")
+        self.turn.take()
+        try:
+            execute = self.connection.execute
+            execute("begin immediate")
+            try:
+                result = work()
+                execute("commit")
+            except BaseException:
+                if self.connection.in_transaction:
+                    execute("rollback")
+                raise
+        except apsw.Error as error:
+            raise self.explained(error) from error
+        finally:
+            self.turn.give()
+        return result
+
+    def _fetch(self, sql: str, values: tuple[str | int | None, ...] = ()) -> list[Any]:
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise self.explained(error) from error
+
+    def explained(self, error: apsw.Error) -> StoreUnavailable:
+        """Say in our words what SQLite found; a damaged file will be left as it is."""
+        problem = explained(error, self.path)
+        if isinstance(problem, StoreDamaged):
+            leave_untouched(self.connection)
+        return problem
+
+
+class SqliteWriter:
+    """The one who may append to a build; see `toolkit.store.protocol.Writer`."""
+
+    def __init__(self, store: SqliteStore, build: str, token: int, seq: int, progress: Progress) -> None:
+        """Write `build` with `token`, after the event `seq`."""
+        self.build = build
+        self.token = token
+        self.progress = progress
+        self._store = store
+        self._seq = seq
+
+    def append(self, *events: Event) -> None:
+        """Record facts, all or none; BuildLeased when another writer took over."""
+        build, token, seq, progress = self.build, self.token, self._seq, self.progress
+        facts = []
+        rows.of_build(build, events)
+        for event in events:
+            seq += 1
+            facts.append((build, seq, *rows.fact(event), token))
+            progress = apply(progress, event)
+        if not facts:
+            return
+        told = rows.summary(progress)
+        usual = told[-rows.ORIGIN :] == rows.summary(self.progress)[-rows.ORIGIN :]
+        connection = self._store.connection
+
+        def work() -> None:
+            try:
+                connection.executemany(ADD_EVENT, facts)
+            except apsw.ConstraintError as error:
+                if getattr(error, "extendedresult", 0) not in TURNED_AWAY:
+                    raise
+                raise BuildLeased(f"build {build} has another writer") from error
+            if usual:
+                connection.execute(SET_USUAL, (*told[: -rows.ORIGIN], build))
+            else:
+                connection.execute(SET_ALL, (*told, build))
+
+        self._store.transact(work)
+        self._seq, self.progress = seq, progress
+
+    def renew(self, ts_ms: int) -> None:
+        """Say that this writer lives; BuildLeased when another one took over."""
+        connection = self._store.connection
+
+        def work() -> None:
+            connection.execute(RENEW, (ts_ms, self.build, self.token))
+            if connection.changes() == 0:
+                raise BuildLeased(f"build {self.build} has another writer")
+
+        self._store.transact(work)
+
+    def close(self) -> None:
+        """Stop writing."""

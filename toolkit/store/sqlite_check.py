@@ -1,0 +1,146 @@
+"""Faults of a SQLite history found and named, and what is still readable of a damaged one got out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from toolkit.core.events import PROJECT
+from toolkit.core.progress import Progress, fold
+from toolkit.errors import StoreDamaged
+from toolkit.store import rows
+from toolkit.store.sqlite_file import explained, wal_is_safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from toolkit.core.events import Event
+    from toolkit.store.protocol import Row
+
+MOST_FAULTS = 20
+INTEGRITY = f"pragma integrity_check({MOST_FAULTS})"
+GAPS = """
+    select build, count(*), max(seq) from event group by build having max(seq) <> count(*) or min(seq) <> 1
+"""
+STRAY = "select distinct build from event where build <> ? and build not in (select build from build)"
+HOLLOW = "select build from build where build not in (select build from event)"
+AHEAD = "select distinct e.build from event e join build b on b.build = e.build where e.token > b.token"
+ALL = "select id, build, seq, ts, kind, body from event order by build, seq"
+STANDING = f"select {', '.join(rows.SUMMARY)} from build where build = ?"  # noqa: S608 - the names are our own
+
+HIGHEST = "select max(id) from event"
+FROM = "select id, build, seq, ts, kind, body from event where id >= ? order by id"
+STEPS_OF_ONE = 256
+LONGEST_STEP = 64
+
+
+def check(connection: apsw.Connection, path: str) -> list[str]:
+    """Name every fault of an open history; an empty list means that none was found."""
+    found = []
+    version = apsw.sqlite_lib_version()
+    logged = connection.execute("pragma journal_mode").fetchall() == [("wal",)]
+    if logged and not wal_is_safe(version):
+        found.append(f"SQLite {version} can damage a store that several write; install an apsw with 3.51.3 or later")
+    if os.stat(path).st_mode & 0o077:
+        found.append(f"{path} can be read by other users: chmod 600 {path}")
+    try:
+        connection.execute("begin")
+        try:
+            found += [str(told) for (told,) in connection.execute(INTEGRITY) if told != "ok"]
+            found += _of_order(connection)
+            found += _of_builds(connection)
+        finally:
+            if connection.in_transaction:
+                connection.execute("rollback")
+    except apsw.Error as error:
+        found.append(str(explained(error, path)))
+    return found
+
+
+def _of_order(connection: apsw.Connection) -> Iterator[str]:
+    for build, count, last in connection.execute(GAPS):
+        yield f"build {build} has {count} events numbered up to {last}"
+    for (build,) in connection.execute(STRAY, (PROJECT,)):
+        yield f"build {build} has events and no line of its own"
+    for (build,) in connection.execute(HOLLOW):
+        yield f"build {build} has no events"
+    for (build,) in connection.execute(AHEAD):
+        yield f"build {build} has events by a writer that it does not know yet"
+
+
+def _of_builds(connection: apsw.Connection) -> Iterator[str]:
+    """Read every event and fold every build: the line of the build must say the same."""
+    for build, kept in groupby(connection.execute(ALL), key=lambda row: row[1]):
+        events = []
+        for row in kept:
+            try:
+                event = rows.event_of(row)
+            except StoreDamaged as error:
+                yield str(error)
+            else:
+                events += [event] if event is not None else []
+        if build != PROJECT:
+            told = connection.execute(STANDING, (build,)).fetchall()
+            folded = rows.summary(fold(events, Progress(build=build)))
+            for line in told:
+                wrong = [name for name, a, b in zip(rows.SUMMARY, line, folded, strict=True) if a != b]
+                if wrong:
+                    yield f"build {build} does not stand as its events say: {', '.join(wrong)}"
+
+
+def readable(path: str) -> Iterator[tuple[int, Event]]:
+    """Give `(id, event)` for every event that still decodes, in order, working on a copy of the file."""
+    with tempfile.TemporaryDirectory(prefix="toolkit-salvage-") as folder:
+        copy = os.path.join(folder, "history.db")
+        shutil.copyfile(path, copy)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(f"{path}-wal", f"{copy}-wal")
+        try:
+            connection = apsw.Connection(copy, flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.Error as error:
+            raise explained(error, path) from error
+        try:
+            connection.execute("pragma writable_schema = on")  # or a file that was cut short would not open at all
+            for row in _rows(connection, os.path.getsize(copy)):
+                with suppress(StoreDamaged):
+                    event = rows.event_of(row)
+                    if event is not None:
+                        yield row[0], event
+        except apsw.Error as error:
+            raise explained(error, path) from error
+        finally:
+            connection.close()
+
+
+def _rows(connection: apsw.Connection, size: int) -> Iterator[Row]:
+    """Walk the events by id and step over what cannot be read: singly at first, then in longer steps."""
+    place, failures = 1, 0
+    last = size // 16  # no event is that small
+    with suppress(apsw.Error):
+        found: list[Any] = connection.execute(HIGHEST).fetchall()
+        last = found[0][0] or 0
+    while place <= last:
+        try:
+            for row in _well_formed(connection.execute(FROM, (place,))):
+                place, failures = row[0], 0
+                yield row
+        except apsw.SQLError:
+            raise  # not damaged rows: no such table
+        except apsw.Error:
+            failures += 1
+            place += 1 if failures < STEPS_OF_ONE else min(LONGEST_STEP, failures // STEPS_OF_ONE * 2)
+        else:
+            return
+
+
+def _well_formed(cursor: Iterable[tuple[object, ...]]) -> Iterator[Row]:
+    for row in cursor:
+        number, build, seq, ts, kind, body = row
+        if isinstance(number, int) and isinstance(build, str) and isinstance(seq, int) and isinstance(ts, int):
+            yield number, build, seq, ts, str(kind), str(body)
