@@ -117,6 +117,8 @@ class Progress(Value):
             return "interrupted"
         if self.run_outcome is not None:
             return "failed" if last == "failed" else self.run_outcome
+        if last != "in_progress" and "failed" in self.states.values():
+            return "failed"  # told by others, whose clean-up steps may come after the failed one
         if last == "pending" and self.attempts and self.attempts[-1].status == "interrupted":
             return "interrupted"
         return last or "pending"
