@@ -317,7 +317,7 @@ def _plain_re(compiled: list[re.Pattern[bytes]], log: bytes) -> int:
 
 
 def _run(command: list[str | Path]) -> None:
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
+    subprocess.run(command, check=False, stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"})
 
 
 def _line(name: str, size: int, work: Callable[[], object]) -> None:

@@ -1,7 +1,7 @@
 """Finds, in whole blocks of output, the lines that any of many rules matches: fast, and alike with every pattern engine.
 
-A match of a rule contains one of a few literals. Those are looked for in the whole block at once (hyperscan, RE2, or plain
-search); only a line that holds one is then matched by the rule's own expression. The engines differ in speed alone.
+Hyperscan takes all expressions at once, which is dear to prepare and pays for large output. The others look for the few literals
+of which each match must hold one, and match a rule's own expression only in lines that do. The engines differ in speed alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ EngineName = Literal["hyperscan", "re2", "re"]
 EngineChoice = Literal["auto", "hyperscan", "re2", "re"]
 
 _DFA_BYTES: Final = 64 << 20
-
-Matches = "Callable[[bytes], bool]"
+_ALL_BYTES: Final = 256 << 20
+_MUCH: Final = 100_000
+"""After so many single matches, one automaton for all of them is worth its warming up."""
 
 
 def installed(choice: EngineChoice, size: int, many: int) -> EngineName:
@@ -42,15 +43,19 @@ def installed(choice: EngineChoice, size: int, many: int) -> EngineName:
     return "re"
 
 
-def matcher(regex: str) -> Callable[[bytes], bool]:
-    """Return a function that tells whether `regex` matches one line, in linear time where RE2 is installed."""
+def compiled(regex: str, *, lines: bool = False) -> Any:  # noqa: ANN401 - either engine's compiled expression
+    """Compile an expression with RE2, or with `re` where RE2 is missing; with `lines`, to search a block of lines."""
     expression = line_safe(regex)
     try:
         import re2
     except ImportError:
-        search: Callable[[bytes], object] = re.compile(expression).search
-    else:
-        search = re2.compile(expression, _re2_options(re2)).search
+        return re.compile(expression, re.MULTILINE if lines else 0)
+    return re2.compile(b"(?m)" + expression if lines else expression, _re2_options(re2))
+
+
+def matcher(regex: str) -> Callable[[bytes], bool]:
+    """Return a function that tells whether `regex` matches one line, in linear time where RE2 is installed."""
+    search = compiled(regex).search
     return lambda line: search(line) is not None
 
 
@@ -69,18 +74,26 @@ class LineFinder:
     def __init__(self, expressions: Sequence[str], engine: EngineName) -> None:
         self._expressions = expressions
         self._matchers: dict[int, Callable[[bytes], bool]] = {}
+        self._searches: dict[int, Callable[..., Any]] = {}
+        self._all: Any = None
+        self._confirmed = 0
+        self._users: list[list[int]] = []
+        self._without: list[int] = []
+        self._whole: _Hyperscan | None = None
+        self._finder: _Finder | None = None
+        if engine == "hyperscan":
+            self._whole = _Hyperscan([line_safe(expression) for expression in expressions])
+            self._without = self._whole.refused
+            return
         users: defaultdict[bytes, list[int]] = defaultdict(list)
-        without: list[int] = []
         for number, expression in enumerate(expressions):
             literals = required(expression)
             for literal in literals:
                 users[literal].append(number)
             if not literals:
-                without.append(number)
-        self._without = without
+                self._without.append(number)
         self._users = list(users.values())
-        finders: dict[EngineName, Callable[[list[bytes]], _Finder]] = {"hyperscan": _Hyperscan, "re2": _Re2, "re": _Plain}
-        self._finder = finders[engine](list(users))
+        self._finder = _Re2(list(users)) if engine == "re2" else _Plain(list(users))
 
     def matches(self, number: int, line: bytes) -> bool:
         """Tell whether expression `number` matches this line (without its end)."""
@@ -92,26 +105,56 @@ class LineFinder:
     def lines(self, block: bytes) -> Iterator[tuple[int, int, list[int]]]:
         """Yield start, end and the matching expressions of every line that some expression matches, in order."""
         wanted: dict[tuple[int, int], set[int]] = {}
-        for start, end, literal in self._finder.find(block):
-            wanted.setdefault((start, end), set()).update(self._users[literal])
-        if self._without:
-            for span in _every_line(block):
-                wanted.setdefault(span, set()).update(self._without)
+        if self._whole is not None:
+            if not self._without:
+                yield from self._whole.lines(block)
+                return
+            wanted.update({(start, end): set(numbers) for start, end, numbers in self._whole.lines(block)})
+        elif self._finder is not None:
+            for start, end, literal in self._finder.find(block):
+                wanted.setdefault((start, end), set()).update(self._users[literal])
+        for number in self._without:
+            for span in self._searched(number, block):
+                wanted.setdefault(span, set()).add(number)
         for start, end in sorted(wanted):
-            line = block[start:end]
-            hits = [number for number in sorted(wanted[start, end]) if self.matches(number, line)]
+            hits = self._confirm(wanted[start, end], block[start:end])
             if hits:
                 yield start, end, hits
 
+    def _confirm(self, numbers: set[int], line: bytes) -> list[int]:
+        """Return which of the expressions do match the line: one by one at first, all in one go when there is much to do."""
+        self._confirmed += len(numbers)
+        if self._all is None and self._confirmed > _MUCH:
+            self._all = _all_at_once(self._expressions)
+        if self._all and len(numbers) > 1:
+            return sorted(self._all.Match(line) or ())
+        return [number for number in sorted(numbers) if self.matches(number, line)]
 
-def _every_line(block: bytes) -> Iterator[tuple[int, int]]:
-    start = 0
-    while start < len(block):
-        end = block.find(b"\n", start)
-        end = len(block) if end < 0 else end
-        if end > start:
+    def _searched(self, number: int, block: bytes) -> Iterator[tuple[int, int]]:
+        """Find the lines for an expression without literals by searching the block for the expression itself."""
+        search = self._searches.get(number)
+        if search is None:
+            search = self._searches[number] = compiled(self._expressions[number], lines=True).search
+        found = search(block)
+        while found is not None:
+            start, end = _line_at(block, found.start())
             yield start, end
-        start = end + 1
+            found = search(block, end + 1) if end < len(block) else None
+
+
+def _all_at_once(expressions: Sequence[str]) -> Any:  # noqa: ANN401 - the binding has no types
+    """Return one RE2 automaton for all expressions: dear to warm up, then cheaper than a handful of single ones."""
+    try:
+        import re2
+    except ImportError:
+        return False
+    options = _re2_options(re2)
+    options.max_mem = _ALL_BYTES
+    together = re2.Set.SearchSet(options)
+    for expression in expressions:
+        together.Add(line_safe(expression))
+    together.Compile()
+    return together
 
 
 def _line_at(block: bytes, offset: int) -> tuple[int, int]:
@@ -164,29 +207,45 @@ class _Re2(_Finder):
         found = self._any.search(block)
         while found is not None:
             start, end = _line_at(block, found.start())
-            for number in self._which.Match(block[start:end]):
+            for number in self._which.Match(block[start:end]) or ():
                 yield start, end, number
             found = self._any.search(block, end)
 
 
-class _Hyperscan(_Finder):
-    """All literals at once, at the speed of memory."""
+class _Hyperscan:
+    """All expressions in one automaton that runs at the speed of memory."""
 
-    def __init__(self, literals: list[bytes]) -> None:
+    def __init__(self, expressions: list[bytes]) -> None:
         import hyperscan
 
-        self._count = len(literals)
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        if literals:
-            self._database.compile(
-                expressions=[_hex(literal) for literal in literals],
-                ids=list(range(len(literals))),
-                elements=len(literals),
-                flags=[hyperscan.HS_FLAG_CASELESS] * len(literals),
-            )
+        numbers = list(range(len(expressions)))
+        self.refused: list[int] = []
+        self._database: Any = None
+        try:
+            self._database = self._compiled(hyperscan, expressions, numbers)
+        except hyperscan.error:
+            for number in numbers:
+                try:
+                    self._compiled(hyperscan, expressions, [number])
+                except hyperscan.error:
+                    self.refused.append(number)
+            accepted = [number for number in numbers if number not in self.refused]
+            self._database = self._compiled(hyperscan, expressions, accepted) if accepted else None
 
-    def find(self, block: bytes) -> Iterator[tuple[int, int, int]]:
-        if not self._count or not block:
+    @staticmethod
+    def _compiled(hyperscan: Any, expressions: list[bytes], numbers: list[int]) -> Any:  # noqa: ANN401 - no types
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(
+            expressions=[expressions[number] for number in numbers],
+            ids=numbers,
+            elements=len(numbers),
+            flags=[hyperscan.HS_FLAG_MULTILINE] * len(numbers),
+        )
+        return database
+
+    def lines(self, block: bytes) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield start, end and the matching expressions of every line that some expression matches, in order."""
+        if self._database is None or not block:
             return
         ends: list[tuple[int, int]] = []
         append = ends.append
@@ -197,16 +256,13 @@ class _Hyperscan(_Finder):
         self._database.scan(block, match_event_handler=matched)
         ends.sort()
         start = line_end = -1
-        seen: set[int] = set()
+        found: set[int] = set()
         for end, number in ends:
             if end > line_end:
+                if found:
+                    yield start, line_end, sorted(found)
                 start, line_end = _line_at(block, end - 1)
-                seen.clear()
-            if number not in seen:
-                seen.add(number)
-                yield start, line_end, number
-
-
-def _hex(literal: bytes) -> bytes:
-    """Write a literal so that no character of it means anything else."""
-    return b"".join(b"\\x%02x" % byte for byte in literal)
+                found = set()
+            found.add(number)
+        if found:
+            yield start, line_end, sorted(found)

@@ -69,7 +69,9 @@ def clean(raw: bytes) -> bytes:
         raw = _ESCAPES.sub(b"", raw)
     raw = raw.translate(None, _CONTROLS + b"\x1b")
     if b"\r" in raw:
-        raw = re.sub(rb"\r+\n", b"\n", raw)
+        raw = raw.replace(b"\r\n", b"\n")
+        while b"\r\n" in raw:
+            raw = re.sub(rb"\r+\n", b"\n", raw)
     return _cap_lines(raw)
 
 
@@ -142,7 +144,7 @@ def _cap_lines(data: bytes) -> bytes:
 
 
 _FIRST: Final = 6
-_LAST: Final = 12
+_LAST: Final = 40
 _TRIED: Final = 400
 _BEFORE_BYTES: Final = 500
 _AFTER_BYTES: Final = 1000
@@ -179,7 +181,7 @@ def sighting(block: Block, number: int, start: int, end: int) -> Sighting:
 class Kept:
     """The lines that one expression matched: the first few and the last few of them."""
 
-    familiar: Callable[[bytes], bool]
+    noise: Callable[[bytes], bool]
     count: int = 0
     first: list[Sighting] = field(default_factory=list)
     last: deque[Sighting] = field(default_factory=lambda: deque(maxlen=_LAST))
@@ -187,15 +189,15 @@ class Kept:
     def add(self, seen: Sighting) -> None:
         self.count += 1
         if len(self.first) < _FIRST and self.count <= _TRIED:
-            if not self.familiar(seen.line):
+            if not self.noise(seen.line):
                 self.first.append(seen)
         else:
             self.last.append(seen)
 
     def sightings(self) -> Iterator[Sighting]:
-        """Yield what is kept and not familiar, in the order of the output."""
+        """Yield what is kept and no noise, in the order of the output."""
         yield from self.first
-        yield from (seen for seen in self.last if not self.familiar(seen.line))
+        yield from (seen for seen in self.last if not self.noise(seen.line))
 
 
 _STAMP: Final = re.compile(

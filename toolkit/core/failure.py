@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EVIDENCE_LINES: Final = 20
 SUMMARY_CHARS: Final = 500
-_COMPILING_PAYS: Final = 32 << 20
+_COMPILING_PAYS: Final = 16 << 20
 """From so many bytes on, hyperscan's start-up costs less than it saves."""
 _TAIL_LINES: Final = 200
 _TAIL_BYTES: Final = 32 << 10
@@ -87,6 +87,7 @@ class Classifier:
         self._own = len(own)
         self._rules: tuple[Rule, ...] = (*own, *BUILT_IN)
         self._looked_for = (*(rule for rule in self._rules if rule.match), *SMELLS)
+        self._smells_from = len(self._looked_for) - len(SMELLS)
         self._place = {id(rule): at for at, rule in enumerate((*self._rules, *SMELLS))}
         self._engine: EngineChoice = engine
         self._finders: dict[EngineName, LineFinder] = {}
@@ -197,14 +198,18 @@ class Classifier:
                 elif rule.id == "smell.ignored":
                     reading.excused.append((marker or line_number, line_number))
                 else:
-                    if self._excused_by_itself(rule, block.data[start:end]):
+                    if number < self._smells_from and self._excused_by_itself(rule, block.data[start:end]):
                         continue
                     seen = seen or sighting(block, line_number, start, end)
                     kept = reading.kept.get(number)
                     if kept is None:
-                        kept = reading.kept[number] = Kept(familiar)
+                        kept = reading.kept[number] = Kept(self._noise(rule, familiar) if number >= self._smells_from else familiar)
                     kept.add(seen)
         return marker
+
+    def _noise(self, rule: Rule, familiar: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+        """Join both reasons to leave a line out; asked for kept lines only, since smells are frequent."""
+        return lambda line: self._excused_by_itself(rule, line) or familiar(line)
 
     def _excused_by_itself(self, rule: Rule, line: bytes) -> bool:
         if rule.unless is None:

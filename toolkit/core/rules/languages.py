@@ -207,7 +207,7 @@ RULES: Final = (
     Rule(
         "cargo.compile",
         "config",
-        r"(?i)error\[E\d{4}\]|error: could not compile|aborting due to \d+ previous error|^# \S+/\S+$|\.go:\d+:\d+: |undefined: \w+|error CS\d{4}|error MSB\d{4}|rustc .*error",
+        r"(?i)error\[E\d{4}\]|error: could not compile|aborting due to \d+ previous error|\.go:\d+:\d+: |undefined: \w+|error CS\d{4}|error MSB\d{4}|rustc .*error",
         "error[E0425]: cannot find value `x` in this scope",
         "Finished release target",
         weight=PHRASE + 3,

@@ -19,7 +19,7 @@ SMELLS: Final = (
     Rule(
         "smell.grave",
         "unknown",
-        r"(?i)^\W{0,4}(?:[\w./-]+: )?(?:E:|error\b|fatal\b|critical\b|panic\b|\[error|\[fatal|failure\b|traceback)|\b(?:ERROR|FATAL|CRITICAL|FAILED|FAIL)\b",
+        r"(?i)^\W{0,4}(?:[\w./-]+: )?(?:E: |error\b|fatal\b|critical\b|panic\b|failure\b|traceback)|\b(?:ERROR|FATAL|CRITICAL|FAILED|FAIL)\b",
         "mytool: error: the frobnicator is out of sync",
         "0 errors",
         weight=34,

@@ -42,7 +42,7 @@ RULES: Final = (
     Rule(
         "test.other",
         "test",
-        r"^--- FAIL: |^FAIL\s+\S+\s+[\d.]+s|^FAIL$|^not ok \d+|^# (?:FAIL|Failed): +[1-9]|Failed \d+ tests?|^\s*[1-9]\d* (?:failing|tests? failed)\b|Tests: +[1-9]\d* failed|\d+% tests passed, [1-9]\d* tests? failed|The following tests FAILED|test result: FAILED|^test \S+ \.\.\. FAILED|panicked at|FAILED \((?:failures|errors)=\d+|\[  FAILED  \]|[1-9]\d* (?:assertions?|tests?|specs?|scenarios?|checks?) (?:have |has )?failed|failed tests?: [1-9]|Test(?:s)? (?:failed|FAILED)\b|make(?:\[\d+\])?: \*\*\* \[.*\b(?:check|test)\b.*\] Error|Failures: [1-9]\d*\b|BATS.*fail| ✗ |npm (?:ERR!|error) Test failed",
+        r"^--- FAIL: |^FAIL\s+\S+\s+[\d.]+s|^FAIL$|^not ok \d+|^# (?:FAIL|Failed): +[1-9]|Failed \d+ tests?|^\s*[1-9]\d* (?:failing|tests? failed)\b|Tests: +[1-9]\d* failed|\d+% tests passed, [1-9]\d* tests? failed|The following tests FAILED|test result: FAILED|^test \S+ \.\.\. FAILED|panicked at|FAILED \((?:failures|errors)=\d+|\[  FAILED  \]|[1-9]\d* (?:assertions?|tests?|specs?|scenarios?|checks?) (?:have |has )?failed|failed tests?: [1-9]|Test(?:s)? (?:failed|FAILED)\b|make(?:\[\d+\])?: \*\*\* \[.*\b(?:check|test)\b.*\] Error|Failures: [1-9]\d*\b|BATS.*fail|npm (?:ERR!|error) Test failed",
         "--- FAIL: TestBoot (0.02s)",
         "0 tests failed",
         weight=CAUSE - 2,
