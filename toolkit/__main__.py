@@ -9,10 +9,10 @@ def main() -> None:
     """Run the command line of this process and end with its exit code."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in {"run", "state", "shell"}:
-        from toolkit.cli.light import try_light  # noqa: PLC0415 - nothing else is loaded on the way into a build
+        from toolkit.cli.light import try_light
 
         try_light(arguments)
-    from toolkit.cli.app import app  # noqa: PLC0415 - Typer takes several times as long to load as Python
+    from toolkit.cli.app import app
 
     app()
 

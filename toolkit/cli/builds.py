@@ -146,8 +146,7 @@ def logs(
 
       toolkit logs b-0007 --state 5 --attempt 2
     """
-    from toolkit.supervise.runner import log_directory
-    from toolkit.supervise.spool import find_logs, read_log
+    from toolkit.supervise.logs import find_logs, log_directory, read_log
 
     if attempt is not None and state is None:
         raise UsageError("--attempt needs --state", hint="Attempts are counted for each state: add --state CODE.")

@@ -30,11 +30,11 @@ def try_light(arguments: Sequence[str]) -> None:
         return
     options, rest = parsed
     if arguments[0] == "run":
-        from toolkit.cli.light_run import run_light as call  # noqa: PLC0415 - only what the command needs
+        from toolkit.cli.light_run import run_light as call
     elif arguments[0] == "state":
-        from toolkit.cli.light_state import state_light as call  # noqa: PLC0415
+        from toolkit.cli.light_state import state_light as call
     else:
-        from toolkit.cli.light_shell import shell_light as call  # noqa: PLC0415
+        from toolkit.cli.light_shell import shell_light as call
     guarded(call, options, rest)
 
 

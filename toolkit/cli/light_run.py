@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run a build and end as it does."""
     if os.environ.get("TOOLKIT_WIRE") and options.get("build") != "new" and command:
-        from toolkit.supervise.asking import listens  # noqa: PLC0415 - only inside a wrapped build
+        from toolkit.supervise.asking import listens
 
         if listens(os.environ["TOOLKIT_WIRE"]):
             os.execvp(command[0], list(command))  # noqa: S606 - the states inside belong to the build around us
-    from toolkit.supervise.process import die_like  # noqa: PLC0415 - only what a run needs
-    from toolkit.supervise.runner import Runner, warn  # noqa: PLC0415
+    from toolkit.supervise.process import die_like
+    from toolkit.supervise.runner import Runner, warn
 
     project = _project(options)
     wanted = _wanted(project, options, command)
@@ -43,7 +43,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
 
 
 def _project(options: Mapping[str, Any]) -> Project:
-    from toolkit.project import find_project, load_project  # noqa: PLC0415
+    from toolkit.project import find_project, load_project
 
     where = options.get("project") or os.environ.get("TOOLKIT_PROJECT")
     if where is not None and not os.path.isdir(where):
@@ -52,14 +52,14 @@ def _project(options: Mapping[str, Any]) -> Project:
 
 
 def _store(project: Project, options: Mapping[str, Any]) -> Store:
-    from toolkit.project import store_url  # noqa: PLC0415
-    from toolkit.store import open_store  # noqa: PLC0415
+    from toolkit.project import store_url
+    from toolkit.store import open_store
 
     return open_store(store_url(project, options.get("store") or os.environ.get("TOOLKIT_STORE")))
 
 
 def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]) -> Wanted:
-    from toolkit.supervise.linking import Wanted  # noqa: PLC0415
+    from toolkit.supervise.linking import Wanted
 
     if not command and not any(state.run for state in project.states):
         raise UsageError(
@@ -84,7 +84,7 @@ def _label(text: str) -> tuple[str, str]:
 def _phase(text: str | None) -> str | None:
     if text is None:
         return None
-    from phases import canonical  # noqa: PLC0415
+    from phases import canonical
 
     try:
         return canonical(text)

@@ -19,7 +19,7 @@ def state_light(options: Mapping[str, Any], rest: Sequence[str]) -> int:
     With `--json` the answer is printed: `{"action": "run" | "reuse" | "again" | "go-on" | "stop" | "untracked", …}`.
     Exit code 75 says that the state is to be tried again (its wait is over), 6 that the build must stop here.
     """
-    from toolkit.core.codes import parse_code  # noqa: PLC0415 - a state helper loads what it needs
+    from toolkit.core.codes import parse_code
 
     if len(rest) < 2 or rest[0] not in VERBS:  # noqa: PLR2004 - a word and a code
         raise UsageError(f"cannot understand `toolkit state {' '.join(rest)}`", hint=f"Write {USAGE}.")
@@ -43,7 +43,7 @@ def _ask(verb: str, code: str, text: str) -> str | None:
     address = os.environ.get("TOOLKIT_WIRE")
     if not address:
         return None
-    from toolkit.supervise.asking import ask  # noqa: PLC0415
+    from toolkit.supervise.asking import ask
 
     try:
         return ask(address, verb, code, " ".join(text.split("\t")))

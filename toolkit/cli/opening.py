@@ -36,7 +36,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def open_project(option: str | None) -> Project:
     """Find and read the project."""
-    from toolkit.project import find_project, load_project  # noqa: PLC0415 - commands load what they need
+    from toolkit.project import find_project, load_project
 
     if option is not None and not os.path.isdir(option):
         raise NotFound(f"there is no project folder {option}", hint="Name a folder that exists with --project.")
@@ -46,9 +46,9 @@ def open_project(option: str | None) -> Project:
 @contextmanager
 def history_of(project: Project, option: str | None, *, create: bool = False) -> Iterator[Store]:
     """Open the project's store, with the truth about dead supervisors recorded; closes it afterwards."""
-    from toolkit.project import store_url  # noqa: PLC0415
-    from toolkit.store import open_store  # noqa: PLC0415
-    from toolkit.supervise.linking import settle_all  # noqa: PLC0415
+    from toolkit.project import store_url
+    from toolkit.store import open_store
+    from toolkit.supervise.linking import settle_all
 
     store = open_store(store_url(project, option), create=create)
     try:

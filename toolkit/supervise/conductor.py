@@ -78,6 +78,18 @@ class Conductor:
         self._owners[code, attempt] = asked.owner
         return f"run {attempt} - - -"
 
+    def enter(self, code: int, name: str | None) -> Attempt:
+        """A state of the pipeline begins, executed by the runner itself."""
+        number = self._start(code, name)
+        return next(each for each in self.ledger.progress.open_attempts() if (each.state, each.attempt) == (code, number))
+
+    def leave(self, attempt: Attempt, ended: Ended) -> bool:
+        """The command of a pipeline's state ended; tell whether the next state may begin."""
+        if ended.exit_code != 0 or ended.cause is not None:
+            return False
+        self.ledger.complete(attempt)
+        return True
+
     def end(self, code: int, exit_code: int, asked: Request) -> str | None:
         """The latest open attempt at a state ended with an exit code."""
         attempt = self._open(code)

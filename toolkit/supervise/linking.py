@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -107,8 +106,3 @@ def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
         build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=wanted.phase,
         holder=this_process(), arm=wanted.arm,
     )  # fmt: skip
-
-
-def state_directory(project_directory: str) -> str:
-    """Give the folder of everything that the toolkit keeps for a project."""
-    return os.path.join(project_directory, ".toolkit")

@@ -11,7 +11,8 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.supervise.conductor import Conductor
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.ledger import Ledger
-from toolkit.supervise.linking import Wanted, begin_run, state_directory
+from toolkit.supervise.linking import Wanted, begin_run
+from toolkit.supervise.logs import log_directory, logs_directory, state_directory
 from toolkit.supervise.listener import Listener
 from toolkit.supervise.process import Control, Ended, supervise
 from toolkit.supervise.wire import Wire
@@ -19,6 +20,7 @@ from toolkit.supervise.wire import Wire
 if TYPE_CHECKING:
     from toolkit.project import Project
     from toolkit.store import Store
+    from toolkit.supervise.diagnosing import Diagnostician
 
 
 def warn(message: str) -> None:
@@ -34,9 +36,9 @@ class Runner:
 
     def __init__(self, project: Project, store: Store, wanted: Wanted) -> None:
         """Begin the run, durably; ToolkitError when that is refused. Nothing has been started yet."""
-        from toolkit.core.markers import MarkerScanner  # noqa: PLC0415
-        from toolkit.supervise.redact import Redactor  # noqa: PLC0415
-        from toolkit.supervise.spool import Spool  # noqa: PLC0415
+        from toolkit.core.markers import MarkerScanner
+        from toolkit.supervise.redact import Redactor
+        from toolkit.supervise.spool import Spool
 
         self.project = project
         self.store = store
@@ -67,6 +69,46 @@ class Runner:
                 wire.close()
         return ended
 
+    def pipeline(self, extra: Mapping[str, str]) -> Ended:
+        """Run the commands that the states name themselves, one after the other, until one fails."""
+        wire = self._wire()
+        listener = Listener(self.conductor, self.scanner, wire)
+        steps = [state for state in self.project.states if state.run]
+        ended: Ended | None = None
+        try:
+            for state in steps:
+                attempt = self.conductor.enter(state.code, state.name)
+                told = {"TOOLKIT_STATE": str(state.code), "TOOLKIT_ATTEMPT": str(attempt.attempt)}
+                ended = supervise(
+                    ["/bin/sh", "-c", state.run], extra={**extra, **self._environment(wire), **told},
+                    recorder=listener, control=self.control, wire_fd=None if wire is None else wire.requests_fd,
+                    cwd=self.project.directory, again=state is not steps[-1],
+                )  # fmt: skip
+                if not self.conductor.leave(attempt, ended):
+                    break
+            listener.finish()
+            self.conductor.finish(ended)
+        finally:
+            self.log.close()
+            if wire is not None:
+                wire.close()
+        return ended
+
+    def after(self, ended: Ended) -> None:
+        """Find out, once the build is over, what its failures were; what this costs the build no longer waits for."""
+        if ended.exit_code == 0 or self.ledger.degraded:
+            return
+        failed = [each for each in self.ledger.progress.attempts if each.status == "failed" and not each.failure_class]
+        for attempt in failed:
+            if attempt.run == self.ledger.run:
+                cause = ended.cause if attempt is failed[-1] and ended.cause in {"timeout", "stall"} else None
+                self.ledger.record(self._diagnostician().diagnose(self.ledger.progress, attempt, ended_by=cause))
+
+    def _diagnostician(self) -> Diagnostician:
+        from toolkit.supervise.diagnosing import Diagnostician
+
+        return Diagnostician(self.project.rules, self.store, logs_directory(self.project.directory))
+
     def _started(self, code: int) -> None:
         """A state begins: its own limits apply, when there are any."""
 
@@ -81,14 +123,9 @@ class Runner:
 
     def _environment(self, wire: Wire | None) -> dict[str, str]:
         """The documented variables that a build finds."""
-        from toolkit.supervise import shell_helper  # noqa: PLC0415
+        from toolkit.supervise import shell_helper
 
         told = {
             "TOOLKIT_BUILD": self.ledger.build, "TOOLKIT_RUN": str(self.ledger.run), "TOOLKIT_SHELL": shell_helper(),
         }  # fmt: skip
         return told if wire is None else {**told, "TOOLKIT_WIRE": wire.address}
-
-
-def log_directory(project_directory: str, build: str) -> str:
-    """Give the folder of a build's captured output."""
-    return os.path.join(state_directory(project_directory), "logs", build)
