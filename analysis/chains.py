@@ -64,7 +64,7 @@ def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> 
     """Give one row per distinct chain of each group (`GROUP`), with its `weight`.
 
     `episodes` are those of `analysis.episodes`, `attempts` tidy ones. `likeness` (0 to 1) says how alike the fates of
-    one incident are: an incident of n chains weighs n / (1 + (n - 1) likeness), its effective sample size.
+    one incident are: an incident of n chains stands for n / (1 + (n - 1) likeness), its effective sample size.
     """
     usable = episodes.filter(pl.col("censored").is_null() | (pl.col("censored") != "changed_inputs"))
     ordered = usable.sort("pipeline", "build", "state", "over", "attempt")
@@ -87,8 +87,10 @@ def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> 
         pl.col("other").first(),
         pl.col("other_gap").first(),
     )  # fmt: skip
+    # One weight for all chains of a group: who weighs large incidents less one by one sees fewer outages than there are.
     size = pl.len().over("incident")
-    weighed = chains.with_columns((1.0 / (1.0 + (size - 1) * likeness)).alias("weight"))
+    weight = (1.0 / (1.0 + (size - 1) * likeness)).mean().over(GROUP)
+    weighed = chains.with_columns(weight.alias("weight"))
     rounded = weighed.with_columns(_rounded(name) for name in ("held_out", "gap", "other_gap"))
     keys = [*GROUP, *_SHAPE]
     return rounded.group_by(keys).agg(pl.col("weight").sum()).sort(keys)
@@ -141,18 +143,18 @@ def _rounded(name: str) -> pl.Expr:
 
 
 def _others(failures: pl.DataFrame, attempts: pl.DataFrame) -> list[pl.Series]:
-    """Tell for each failure what the next attempt at that state by another build met, and after which gap.
+    """Tell for each failure what the next build to reach that state met there, and after which gap.
 
-    This is where an outage shows, long before the failed build has come back to its state.
+    This is where an outage shows, long before the failed build has come back to its state. Only the first attempt of a
+    build counts: a second one fails for the build's own reasons.
     """
     by = ("pipeline", "state")
-    settled = attempts.filter(pl.col("status").is_in(("completed", "failed"))).sort("began", "build")
-    foreign = pl.col("build").shift(-1).over(by) != pl.col("build")
-    ahead = settled.select(
+    firsts = _first_attempts(attempts)
+    # A build attempts a state for the first time once, so the one after its own is another build's.
+    ahead = firsts.select(
         *by, "build", "began", "status", "signature",
-        *(pl.when(foreign).then(pl.col(name).shift(-1).over(by)).alias(f"next_{name}") for name in ("began", "status", "signature")),
-    ).with_columns(pl.col("next_began", "next_status", "next_signature").backward_fill().over(by))  # fmt: skip
-    # A later change of builds fills only runs of one build: the first row of each run tells where the run ends.
+        *(pl.col(name).shift(-1).over(by).alias(f"next_{name}") for name in ("began", "status", "signature")),
+    )  # fmt: skip
     asked = failures.select(*by, "build", "over", "signature").with_row_index("row").sort("over")
     met = asked.join_asof(
         ahead.rename({"build": "who", "signature": "what"}), left_on="over", right_on="began", by=list(by),
@@ -168,3 +170,18 @@ def _others(failures: pl.DataFrame, attempts: pl.DataFrame) -> list[pl.Series]:
         ((began - pl.col("over")).dt.total_milliseconds() / 1000).fill_null(0.0).alias("other_gap"),
     )
     return [told["other"], told["other_gap"]]
+
+
+def _first_attempts(attempts: pl.DataFrame) -> pl.DataFrame:
+    settled = attempts.filter(pl.col("status").is_in(("completed", "failed"))).sort("began", "build")
+    return settled.unique(["pipeline", "build", "state"], keep="first", maintain_order=True)
+
+
+def bases(attempts: pl.DataFrame) -> pl.DataFrame:
+    """Give for each state and signature (columns `pipeline, state, signature, base`) the share of builds that meet it first."""
+    firsts = _first_attempts(attempts)
+    tried = firsts.group_by("pipeline", "state").agg(pl.len().alias("tried"))
+    met = firsts.filter(pl.col("status") == "failed").group_by("pipeline", "state", "signature").agg(pl.len().alias("met"))
+    return met.join(tried, on=["pipeline", "state"]).select(
+        "pipeline", "state", "signature", (pl.col("met") / pl.col("tried")).alias("base")
+    )

@@ -1,0 +1,95 @@
+"""What a failure puts at stake: how long attempts take, how far the way back to a state is, and who starts over when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from analysis.waits import Stakes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_DELAY: Final = 8 * 3600.0
+"""Who comes back later than this has been home: the night is no fault of the failure."""
+_USUAL_VAIN: Final = 2.0
+_MOST_FAILING: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class StateCosts:
+    """Of one state: counts, and durations in seconds."""
+
+    code: int
+    name: str | None
+    attempts: int
+    failures: int
+    completes: float
+    fails: float
+    lead: float
+    """Expected from the beginning of a run until this state begins, with failures and start-overs on the way."""
+
+    @property
+    def failing(self) -> float:
+        """The chance that an attempt fails, drawn a little towards a half so that it is never certain."""
+        return min(_MOST_FAILING, (self.failures + 0.5) / (self.attempts + 1.0)) if self.failures else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Of one pipeline."""
+
+    states: Mapping[int, StateCosts]
+    delay: float
+    """From a failure to the start-over, on average."""
+    vain: float
+    """Start-overs of a build that failed again and again, before nobody went on."""
+
+    def stakes(self, state: int, own_fails: tuple[float, int]) -> Stakes:
+        """Give what is at stake at a state for a group whose failures took `own_fails`: their sum in seconds, and count."""
+        of = self.states[state]
+        total, count = own_fails
+        return Stakes(
+            fails=(total + of.fails) / (count + 1.0),
+            completes=of.completes,
+            lead=of.lead,
+            delay=self.delay,
+            vain=self.vain,
+        )
+
+
+def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
+    """Give what the states of one pipeline cost, from its tidy attempts and its episodes."""
+    settled = attempts.filter(pl.col("status").is_in(("completed", "failed")))
+    good, bad = pl.col("status") == "completed", pl.col("status") == "failed"
+    rows = settled.group_by("state").agg(
+        pl.col("name").drop_nulls().sort_by("over").last(),
+        pl.len().alias("attempts"),
+        bad.sum().alias("failures"),
+        pl.col("duration").filter(good).mean().alias("completes"),
+        pl.col("duration").filter(bad).mean().alias("fails"),
+    ).sort("state")  # fmt: skip
+    again = episodes.filter(pl.col("next") == "start_over")
+    delay = again.select(pl.col("waited").clip(upper_bound=_LONGEST_DELAY).mean()).item() or 0.0
+    states: dict[int, StateCosts] = {}
+    lead = 0.0
+    for row in rows.iter_rows(named=True):
+        completes = row["completes"] if row["completes"] is not None else (row["fails"] or 0.0)
+        fails = row["fails"] if row["fails"] is not None else completes
+        of = StateCosts(row["state"], row["name"], row["attempts"], row["failures"], completes, fails, lead)
+        states[of.code] = of
+        # Each failure on the way costs itself, the delay and the way up to here once more.
+        detours = of.failing / (1 - of.failing)
+        lead += completes + detours * (fails + float(delay) + lead)
+    return Costs(states, float(delay), _vain(episodes))
+
+
+def _vain(episodes: pl.DataFrame) -> float:
+    """Give how often a build that was never seen to recover was started over, from the builds that were given up."""
+    per = episodes.group_by("build", "state").agg(
+        pl.len().alias("failures"), pl.col("recovered").fill_null(value=False).any().alias("passed")
+    )
+    lost = per.filter(~pl.col("passed"))
+    return (float(lost["failures"].sum() - lost.height) + _USUAL_VAIN) / (lost.height + 1.0)

@@ -1,0 +1,92 @@
+"""Who lends evidence to whom: a sparse group borrows from its class and state, and how much is learnt from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from analysis.chains import Chains, evidence
+from analysis.recovery import Cloud, fixed_cloud, log_likelihood, posterior, prior_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LENDING: Final = (0.0, 1.0, 3.0, 8.0)
+"""What kin may lend in all, in incidents; the amount that predicts the groups best is taken."""
+_FAR: Final = 0.5
+_COMPARED: Final = 200
+REST: Final = "*"
+"""Stands for all signatures of a class that are too rare to be groups of their own."""
+_EVERY: Final = ("pipeline", "state", "class", "signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failures that one rule can speak for; `signature` is None for the rare ones of a class together."""
+
+    pipeline: str
+    state: int
+    failure_class: str
+    signature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """A group's own evidence, and that of its nearer and farther kin."""
+
+    own: Chains
+    near: Chains
+    """Other signatures of the class at this state, and the same signature elsewhere."""
+    far: Chains
+    """The class elsewhere."""
+
+    def lent(self, amount: float) -> list[Chains]:
+        """Give what the kin lend, scaled down to `amount` incidents from the near and half of it from the far."""
+        shares = ((self.near, amount), (self.far, amount * _FAR))
+        return [kin.scaled(min(1.0, most / kin.informative)) for kin, most in shares if kin.informative > 0 and most > 0]
+
+
+def kinship(chains: pl.DataFrame, bases: Mapping[Group, float], pipeline: str | None) -> Iterator[tuple[Group, Kin]]:
+    """Give each group of a pipeline (of all when None) with its evidence and that of its kin, in a lasting order.
+
+    `chains` come from `analysis.chains.chained`, with rare signatures renamed to `REST`; `bases` is the share of
+    attempts that meet each group's failure.
+    """
+    groups = chains.select(_EVERY).unique().sort(_EVERY)
+    for where, state, failure_class, signature in groups.iter_rows():
+        if pipeline is not None and where != pipeline:
+            continue
+        group = Group(where, state, failure_class, None if signature == REST else signature)
+        of_class = chains.filter(pl.col("class") == failure_class)
+        here = (pl.col("pipeline") == where) & (pl.col("state") == state)
+        same = (pl.col("signature") == signature) & (signature != REST)
+        base = bases.get(group, 0.0)
+        parts = (here & (pl.col("signature") == signature), here ^ same, ~here & ~same)
+        yield group, Kin(*(evidence(of_class.filter(part), base) for part in parts))
+
+
+def lending(kin: Mapping[Group, Kin]) -> float:
+    """Learn how much kin may lend: the amount under which the groups' own evidence is the most likely (type II ML)."""
+    cloud = fixed_cloud()
+    largest = sorted(kin.items(), key=lambda each: (-each[1].own.informative, str(each[0])))[:_COMPARED]
+    scores = np.zeros(len(LENDING))
+    for group, each in largest:
+        own = log_likelihood(cloud, each.own)
+        prior = prior_weight(group.failure_class)
+        for place, amount in enumerate(LENDING):
+            before = prior + sum((log_likelihood(cloud, lent) for lent in each.lent(amount)), np.zeros(len(cloud)))
+            scores[place] += _log_mean(before + own) - _log_mean(before)
+    return LENDING[int(np.argmax(scores - 0.1 * np.abs(np.arange(len(LENDING)) - 1)))]
+
+
+def likely(group: Group, kin: Kin, amount: float) -> Cloud:
+    """Give what is likely for a group, when its kin lend `amount` incidents."""
+    return posterior(group.failure_class, [kin.own, *kin.lent(amount)])
+
+
+def _log_mean(logs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    top = float(logs.max())
+    return top + float(np.log(np.exp(logs - top).mean()))

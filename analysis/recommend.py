@@ -1,0 +1,233 @@
+"""Evidence becomes a policy, and the sentence that justifies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from analysis.attempts import tidy, understood
+from analysis.chains import GROUP, bases, chained, likeness
+from analysis.costs import Costs, costs
+from analysis.episodes import episodes
+from analysis.limits import checkpoint, timeout
+from analysis.pooling import REST, Group, kinship, lending, likely
+from analysis.recommendation import Evidence, Interval, Recommendation, RuleAdvice, Saving, StateAdvice, Unclassified
+from analysis.recovery import Cloud, chance
+from analysis.statistics import interval, more_needed, rate_draws
+from analysis.waits import Answer, Prices, Stakes, best_answer
+from analysis.words import rule_sentence, state_sentence
+from toolkit.core.moments import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+_OWN_GROUP: Final = 3
+"""A signature seen so often at a state is judged by itself; rarer ones of its class are judged together."""
+_MOST_GROUPS: Final = 20
+_LEAST_INCIDENTS: Final = 2.0
+"""Nothing is recommended on fewer occasions than this, whatever is expected of the class."""
+_NEGLIGIBLE: Final = 0.002
+"""A gain, in hours per failure, that nobody would change a configuration for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """Everything that was learnt about one group of failures."""
+
+    group: Group
+    failures: int
+    recovered: int
+    in_place: int
+    incidents: float
+    cloud: Cloud
+    stakes: Stakes
+    gap: float
+    """Median gap before the next attempt, as builds were started over, in seconds."""
+    lent: float
+    """What kin lent, in incidents."""
+
+
+def recommend(
+    attempts: pl.DataFrame, *, pipeline: str | None = None, prices: Prices | None = None, now: datetime | None = None
+) -> Recommendation:
+    """Recommend what to do about the failures of a pipeline (the one with the most builds when None).
+
+    `attempts` are those of `analysis.history`, of any number of pipelines: others lend evidence where they fail alike.
+    Attempts after `now` are not looked at. An empty history gives an empty recommendation.
+    """
+    known = understood(tidy(attempts))
+    if now is not None:
+        known = known.filter(pl.col("began").is_null() | (pl.col("began") <= now))
+    if pipeline is None:
+        pipeline = _largest(known)
+    ours = known.filter(pl.col("pipeline") == pipeline)
+    told = episodes(known)
+    failures = told.filter(pl.col("pipeline") == pipeline)
+    paid = costs(ours, failures)
+    rules = learn(known, told, pipeline, paid)
+    builds = ours["build"].n_unique()
+    unknown = int((failures["class"] == "unknown").sum())
+    return Recommendation(
+        pipeline=pipeline,
+        builds=builds,
+        since=_moment(ours["began"].min()),
+        until=_moment(ours["over"].max()),
+        states=tuple(
+            _state_advice(code, paid, [each for each in rules if each.group.state == code], ours, failures, prices or Prices())
+            for code in paid.states
+        ),
+        unclassified=Unclassified(failures=unknown, share=unknown / failures.height if failures.height else 0.0),
+    )
+
+
+def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -> list[Learnt]:
+    """Give what was learnt about each group of failures of a pipeline, most failures first.
+
+    `known` are tidy, understood attempts, `told` their episodes, `paid` what the pipeline's states cost.
+    """
+    named = with_groups(told)
+    often = {(row[0], row[1], row[2]): row[3] for row in bases(known).iter_rows()}
+    facts = named.filter(pl.col("pipeline") == pipeline).group_by(GROUP).agg(
+        pl.len().alias("failures"),
+        pl.col("recovered").sum().fill_null(0),
+        (pl.col("next").is_in(("in_place", "resume"))).sum().alias("in_place"),
+        pl.col("own").sum().alias("own"),
+        pl.col("gap").filter(pl.col("next") == "start_over").median().alias("gap"),
+    )  # fmt: skip
+    of = {_group(row): row for row in facts.iter_rows(named=True)}
+    base = {group: often.get((group.pipeline, group.state, group.signature or ""), 0.0) for group in of}
+    alike = likeness(named)
+    chains = chained(told, known, alike).pipe(_regrouped, named)
+    kin = dict(kinship(chains, base, pipeline))
+    amount = lending(kin)
+    learnt = []
+    for group, each in kin.items():
+        row = of[group]
+        stakes = paid.stakes(group.state, (row["own"], row["failures"]))
+        learnt.append(
+            Learnt(
+                group, row["failures"], row["recovered"], row["in_place"], each.own.informative,
+                likely(group, each, amount), stakes, row["gap"] if row["gap"] is not None else stakes.back,
+                sum(lent.informative for lent in each.lent(amount)),
+            )  # fmt: skip
+        )
+    return sorted(learnt, key=lambda each: (-each.failures, each.group.state, str(each.group.signature)))
+
+
+def with_groups(told: pl.DataFrame) -> pl.DataFrame:
+    """Give episodes with the signatures that are too rare at their state to be judged alone replaced by `REST`."""
+    often = pl.len().over(GROUP)
+    place = often.rank("dense", descending=True).over("pipeline", "state", "class")
+    own = (often >= _OWN_GROUP) & (place <= _MOST_GROUPS)
+    return told.with_columns(pl.when(own).then("signature").otherwise(pl.lit(REST)).alias("signature"))
+
+
+def _regrouped(chains: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    kept = named.select(GROUP).unique().with_columns(pl.lit(value=True).alias("kept"))
+    own = chains.join(kept, on=list(GROUP), how="left", maintain_order="left")["kept"].fill_null(value=False)
+    return chains.with_columns(pl.when(own).then("signature").otherwise(pl.lit(REST)).alias("signature"))
+
+
+def _group(row: Mapping[str, object]) -> Group:
+    signature = str(row["signature"])
+    state = row["state"]
+    assert isinstance(state, int)  # noqa: S101 - the column's type
+    return Group(str(row["pipeline"]), state, str(row["class"]), None if signature == REST else signature)
+
+
+def _largest(known: pl.DataFrame) -> str:
+    sizes = known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
+    return str(sizes["pipeline"][0]) if sizes.height else ""
+
+
+def _moment(value: object) -> str | None:
+    return None if value is None else rfc3339(round(value.timestamp() * 1000))  # type: ignore[attr-defined]
+
+
+def _state_advice(  # noqa: PLR0913, PLR0917 - what is known of a state
+    code: int, paid: Costs, learnt: list[Learnt], ours: pl.DataFrame, failures: pl.DataFrame, prices: Prices
+) -> StateAdvice:
+    of = paid.states[code]
+    builds = ours["build"].n_unique()
+    pairs = [rule_advice(each, builds, prices) for each in learnt]
+    rules = sorted((pair[0] for pair in pairs), key=lambda rule: (not rule.signatures, -rule.failures, rule.on))
+    here = failures.filter(pl.col("state") == code)
+    evidence = Evidence(
+        attempts=of.attempts, failures=of.failures, recovered=int(here["recovered"].sum() or 0),
+        in_place=int(here["next"].is_in(("in_place", "resume")).sum()), censored=int(here["censored"].is_not_null().sum()),
+        incidents=here["incident"].n_unique(),
+    )  # fmt: skip
+    weightiest = max(rules, key=lambda rule: rule.failures, default=None)
+    zero = np.zeros(1)
+    return StateAdvice(
+        code=code, name=of.name,
+        action=weightiest.action if weightiest else "collect",
+        confidence=weightiest.confidence if weightiest else 0.0,
+        why=state_sentence(of, evidence, weightiest),
+        evidence=evidence,
+        rules=tuple(rules),
+        saves=Saving(
+            hours_per_100_builds=interval(sum((pair[1] for pair in pairs), zero)),
+            machine_hours_per_100_builds=interval(sum((pair[2] for pair in pairs), zero)),
+        ),
+        timeout=timeout(ours, code),
+        checkpoint=checkpoint(of, paid.delay, builds),
+    )  # fmt: skip
+
+
+def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice, np.ndarray, np.ndarray]:
+    """Give the rule for one group, and draws of the hours and machine hours that it saves for 100 builds."""
+    best, sure = best_answer(learnt.cloud, learnt.stakes, prices)
+    action, answer = _decided(learnt, best, sure)
+    acts = action in {"retry", "hold"}
+    often = 100 * learnt.failures / builds * _spread(learnt.failures, builds)
+    hours = answer.hours * often if acts else np.zeros(1)
+    machine = answer.machine_hours * often if acts else np.zeros(1)
+    schedule = answer.schedule if action == "retry" else None
+    in_place = schedule is not None
+    gap = schedule.waits[0] if schedule else learnt.gap
+    chances = interval(chance(learnt.cloud, gap, in_place=in_place))
+    confidence = _confidence(action, answer)
+    waits = schedule.waits if schedule else ()
+    rule = RuleAdvice(
+        on=(learnt.group.failure_class,),
+        signatures=(learnt.group.signature,) if learnt.group.signature else (),
+        action=action,
+        max_attempts=1 + len(waits),
+        wait=waits[0] if waits else 0.0,
+        factor=schedule.factor if schedule else 1.0,
+        max_wait=max(waits, default=0.0),
+        max_elapsed=round(2 * sum(waits) + 3 * len(waits) * max(learnt.stakes.fails, learnt.stakes.completes)) if waits else None,
+        jitter=False,
+        then="hold" if action == "hold" or (action == "retry" and answer.then == "hold") else "start-over",
+        p_recover=chances,
+        failures=learnt.failures,
+        incidents=round(learnt.incidents, 1),
+        confidence=confidence,
+        why=rule_sentence(learnt, action, answer, chances, more_needed(answer.gain, learnt.incidents)),
+        saves=Saving(hours_per_100_builds=interval(hours), machine_hours_per_100_builds=interval(machine)),
+    )
+    return rule, hours, machine
+
+
+def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[str, Answer]:
+    enough = learnt.incidents + learnt.lent >= _LEAST_INCIDENTS
+    if enough and sure.low > 0 and sure.mean > _NEGLIGIBLE:
+        return sure.action, sure
+    return ("collect" if best.mean > _NEGLIGIBLE else "start-over"), best
+
+
+def _confidence(action: str, answer: Answer) -> float:
+    """Give how sure the action is: the chance that it gains, or for a start-over that nothing else does."""
+    gains = float((answer.gain > 0).mean())
+    return round(1 - gains if action == "start-over" else gains, 3)
+
+
+def _spread(failures: int, builds: int) -> np.ndarray:
+    """Draws, around 1, of how far the failure's frequency may lie from the one seen."""
+    draws = rate_draws(failures, max(builds, failures), 768, seed=7)
+    return draws / draws.mean()

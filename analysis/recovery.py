@@ -1,0 +1,294 @@
+"""The chance that a failure passes: four ways in which failures behave, and what the evidence says of their shares.
+
+Every failure of a group (a state, a class, a signature) behaves in one of four ways, unknown which:
+
+| way | another attempt, in place or not | tells itself by |
+| --- | --- | --- |
+| `RANDOM` | passes with a fixed chance, whenever it is made | recovery that does not depend on the gap |
+| `OUTAGE` | passes once the outage is over; its length is exponential | recovery after long gaps, other builds failing alike |
+| `STUCK` | hardly ever passes before somebody repairs something | failing again and again |
+| `DIRTY` | passes like `RANDOM` after a start-over, never in place | failing in place, passing after start-overs |
+
+Shares, chance and length are unknown too, and so are drawn: a posterior is a cloud of equally likely parameters. It is
+found by sequential Monte Carlo from a fixed cloud, with random-walk Metropolis moves. The same evidence always gives
+the same cloud.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from analysis.chains import Chains
+
+    Array = NDArray[np.float64]
+
+RANDOM, OUTAGE, STUCK, DIRTY = range(4)
+NOISE: Final = 0.01
+"""What is certain in the model still goes the other way so often."""
+_REPAIRED_AFTER: Final = 3 * 86400.0
+_CLOUD: Final = 4096
+DRAWS: Final = 768
+_MOVES: Final = 5
+_STEPS: Final = (0.15, 0.5, 1.3)
+_COORDINATES: Final = 0.6
+"""A step changes so many of the coordinates, on average."""
+_FAR_OUT: Final = 6.0
+_FIRST_LEFT: Final = 0.15
+_LEFT: Final = 0.5
+_RARE: Final = 0.02
+_TAU_CENTRE: Final = float(np.log(900.0))
+_TAU_SPREAD: Final = 1.9
+_PASS_A, _PASS_B = 2.0, 0.8
+_SEED: Final = 20260301
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Equally likely parameters, one per draw."""
+
+    share: Array
+    """Of the four ways, shape (4, draws)."""
+    chance: Array
+    """That a random failure passes at the next attempt."""
+    length: Array
+    """Mean length of an outage, in seconds."""
+
+    def __len__(self) -> int:
+        """Count the draws."""
+        return int(self.chance.size)
+
+    def take(self, places: NDArray[np.intp]) -> Cloud:
+        return Cloud(self.share[:, places], self.chance[places], self.length[places])
+
+
+_EASY: Final = (0.55, 0.34, 0.11)
+_EXPECTED: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
+    {
+        "network": _EASY,
+        "contention": _EASY,
+        "infrastructure": _EASY,
+        "unavailable": (0.25, 0.63, 0.12),
+        "rate_limited": (0.15, 0.73, 0.12),
+        "auth": (0.10, 0.10, 0.80),
+        "config": (0.10, 0.06, 0.84),
+        "dependency": (0.15, 0.12, 0.73),
+        "test": (0.34, 0.06, 0.60),
+        "resource": (0.40, 0.20, 0.40),
+        "dirty": (0.70, 0.05, 0.25),
+        "timeout": (0.45, 0.24, 0.31),
+        "stall": (0.45, 0.24, 0.31),
+        "killed": (0.50, 0.18, 0.32),
+    }
+)
+"""Shares expected of a class before any evidence: by chance (in place or not), outages, stuck."""
+_UNKNOWN: Final = (0.45, 0.24, 0.31)
+_STRENGTH: Final = 1.0
+"""How many failures the expectation is worth; below 3, a group is expected to behave mostly in one way."""
+_DIRTY_SHARE: Final[Mapping[str, float]] = MappingProxyType({"dirty": 0.85, "resource": 0.35, "killed": 0.25, "config": 0.08})
+_DIRTY_USUALLY: Final = 0.06
+_DIRTY_STRENGTH: Final = 4.0
+"""The discount for in place is assumed by class; so many failures that were tried both ways weigh as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is expected of a class: parameters of a Dirichlet over three ways, and of a Beta for the share that is dirty."""
+
+    ways: Array
+    dirty: float
+    clean: float
+
+
+@cache
+def expected(failure_class: str | None) -> Expected:
+    """Give what is expected of a class of failures before any evidence."""
+    known = failure_class or ""
+    share = _DIRTY_SHARE.get(known, _DIRTY_USUALLY)
+    ways = np.array(_EXPECTED.get(known, _UNKNOWN)) * _STRENGTH
+    return Expected(ways, share * _DIRTY_STRENGTH, (1 - share) * _DIRTY_STRENGTH)
+
+
+def posterior(failure_class: str | None, evidence: Sequence[Chains]) -> Cloud:
+    """Give the cloud of what is likely for failures of a class, after the evidence: its own and, scaled down, others'.
+
+    The evidence is let in by degrees, so that the cloud never loses more than half of its effective draws at once
+    (sequential Monte Carlo: Del Moral, Doucet and Jasra, Journal of the Royal Statistical Society B 68, 2006).
+    """
+    rng = np.random.default_rng(_SEED)
+    start = fixed_cloud()
+    told = sum((log_likelihood(start, chains) for chains in evidence), np.zeros(len(start)))
+    prior = prior_weight(failure_class)
+    let_in = _next_degree(prior, told, 0.0, _FIRST_LEFT * _effective(prior))
+    cloud = start.take(_resampled(prior + let_in * told, DRAWS, rng))
+    while let_in < 1.0:
+        cloud = _moved(cloud, failure_class, evidence, let_in, rng)
+        told = sum((log_likelihood(cloud, chains) for chains in evidence), np.zeros(len(cloud)))
+        before, let_in = let_in, _next_degree(np.zeros(len(cloud)), told, let_in, _LEFT * DRAWS)
+        cloud = cloud.take(_resampled((let_in - before) * told, DRAWS, rng))
+    return _moved(cloud, failure_class, evidence, 1.0, rng)
+
+
+def _next_degree(base: Array, told: Array, let_in: float, least: float) -> float:
+    """Give how much of the evidence can be let in (up to 1) while `least` effective draws remain."""
+    if _effective(base + (1.0 - let_in) * told) >= least:
+        return 1.0
+    low, high = let_in, 1.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _effective(base + (middle - let_in) * told) >= least else (low, middle)
+    return max(low, let_in + 1e-6)
+
+
+def _effective(logs: Array) -> float:
+    weights = np.exp(logs - logs.max())
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def _resampled(logs: Array, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    weights = np.exp(logs - logs.max())
+    steps = (np.arange(draws) + rng.random()) / draws * weights.sum()
+    return np.searchsorted(np.cumsum(weights), steps).clip(max=logs.size - 1)
+
+
+_WIDE: Final = 0.5
+
+
+@cache
+def fixed_cloud() -> Cloud:
+    """Give the cloud that all importance sampling starts from: wide, and always the same."""
+    rng = np.random.default_rng(_SEED)
+    ways = rng.dirichlet(np.full(3, _WIDE), _CLOUD).T
+    marred = rng.beta(_WIDE, _WIDE, _CLOUD)
+    length = np.exp(rng.normal(_TAU_CENTRE, _TAU_SPREAD, _CLOUD))
+    return Cloud(_four(ways, marred), rng.beta(_PASS_A, _PASS_B, _CLOUD).clip(1e-6, 1 - 1e-6), length)
+
+
+def _four(ways: Array, marred: Array) -> Array:
+    share = np.stack((ways[0] * (1 - marred), ways[1], ways[2], ways[0] * marred)).clip(min=1e-12)
+    return np.asarray(share / share.sum(axis=0))
+
+
+@cache
+def prior_weight(failure_class: str | None) -> Array:
+    """Log ratio of the class's prior to the density that `fixed_cloud` was drawn from."""
+    hoped, share = expected(failure_class), fixed_cloud().share
+    by_chance = share[RANDOM] + share[DIRTY]
+    ways = np.log(np.stack((by_chance, share[OUTAGE], share[STUCK])))
+    weight = ((hoped.ways - _WIDE)[:, None] * ways).sum(axis=0)
+    weight += (hoped.dirty - _WIDE) * np.log(share[DIRTY] / by_chance)
+    return np.asarray(weight + (hoped.clean - _WIDE) * np.log(share[RANDOM] / by_chance))
+
+
+def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
+    """Give the log likelihood of weighted chains for each draw of a cloud, up to a constant."""
+    if not chains.weight.size:
+        return np.zeros(len(cloud))
+    failed, passed, unsure = np.log1p(-cloud.chance), np.log(cloud.chance), np.log(NOISE)
+    again, in_place = chains.again[:, None], chains.again_in_place[:, None]
+    ended, ended_in_place = chains.passed[:, None], (chains.passed & chains.in_place)[:, None]
+    random = (again + in_place) * failed + ended * passed
+    dirty = again * failed + np.where(ended_in_place, unsure, ended * passed)
+    rate = 1.0 / cloud.length
+    lasts = np.exp(-chains.held_out[:, None] * rate)
+    lasts = np.where(again + in_place > 0, (1 - NOISE) * lasts + NOISE ** (again + in_place), 1.0)
+    over = np.where(ended, (1 - NOISE) * -np.expm1(-chains.gap[:, None] * rate) + NOISE**2, 1.0)
+    outage = np.log(lasts) + np.log(over) + _log_met_by_others(chains, rate)
+    stuck = np.broadcast_to(np.where(ended, np.log(repaired(chains.gap))[:, None], 0.0), random.shape)
+    ways = np.stack((random, outage, stuck, dirty)) + np.log(cloud.share)[:, None, :]
+    top = ways.max(axis=0)
+    total = top + np.log(np.exp(ways - top).sum(axis=0))
+    return np.asarray(chains.weight @ total)
+
+
+def _log_met_by_others(chains: Chains, rate: Array) -> Array:
+    """Log ratio by which an outage explains the next build's fate better than anything that keeps to one build."""
+    lasting = np.exp(-chains.other_gap[:, None] * rate)
+    base = max(chains.base, _RARE)
+    met = np.log(lasting + (1 - lasting) * base) - np.log(base)
+    spared = np.log(1 - (1 - NOISE) * lasting)
+    other = chains.other[:, None]
+    return np.where(np.isnan(other), 0.0, np.where(other > 0, met, spared))
+
+
+def repaired(gap: Array | float) -> Array:
+    """Give the chance that what was stuck has been repaired after a gap, in seconds."""
+    return np.asarray(NOISE / 2 + (1 - NOISE / 2) * -np.expm1(-np.asarray(gap) / _REPAIRED_AFTER))
+
+
+def passes(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
+    """Give the chance that an attempt after a gap (seconds) passes, for each of the four ways: shape (4, draws)."""
+    over = (1 - NOISE) * -np.expm1(-gap / cloud.length)
+    clean = np.full(len(cloud), NOISE) if in_place else cloud.chance
+    return np.stack((cloud.chance, over, np.full(len(cloud), float(repaired(gap))), clean))
+
+
+def chance(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
+    """Give the chance, per draw, that the first attempt after a failure passes when it is made after a gap (seconds)."""
+    return np.asarray((cloud.share * passes(cloud, gap, in_place=in_place)).sum(axis=0))
+
+
+def _moved(
+    cloud: Cloud, failure_class: str | None, evidence: Sequence[Chains], let_in: float, rng: np.random.Generator
+) -> Cloud:
+    place = _flat(cloud)
+    height = _density(place, failure_class, evidence, let_in)
+    for _ in range(_MOVES):
+        # Far out, a share is as good as none: only the spread of what matters sets the length of the steps.
+        spread = np.cov(place.clip(-_FAR_OUT, _FAR_OUT)) + 1e-3 * np.eye(5)
+        scale = rng.choice(_STEPS, place.shape[1])
+        steps = np.linalg.cholesky(spread) @ rng.standard_normal(place.shape) * scale
+        there = place + np.where(rng.random(place.shape) < _COORDINATES, steps, 0.0)
+        height_there = _density(there, failure_class, evidence, let_in)
+        takes = np.log(rng.random(height.size)) < height_there - height
+        place = np.where(takes, there, place)
+        height = np.where(takes, height_there, height)
+    return _shaped(place)
+
+
+def _flat(cloud: Cloud) -> Array:
+    """Parameters as five unbounded numbers per draw: log ratios of ways, logits of dirty and of the chance, log length."""
+    share = cloud.share
+    by_chance = share[RANDOM] + share[DIRTY]
+    return np.vstack(
+        (
+            np.log(by_chance / share[STUCK]),
+            np.log(share[OUTAGE] / share[STUCK]),
+            np.log(share[DIRTY] / share[RANDOM]),
+            np.log(cloud.chance) - np.log1p(-cloud.chance),
+            np.log(cloud.length),
+        )
+    )
+
+
+def _shaped(place: Array) -> Cloud:
+    logs = np.vstack((place[:2], np.zeros(place.shape[1]))).clip(-40, 40)
+    ways = np.exp(logs - logs.max(axis=0))
+    return Cloud(_four(ways / ways.sum(axis=0), _logistic(place[2])), _logistic(place[3]), np.exp(place[4].clip(-5, 20)))
+
+
+def _logistic(logit: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-logit.clip(-14, 14))))
+
+
+def _density(place: Array, failure_class: str | None, evidence: Sequence[Chains], let_in: float) -> Array:
+    """Log density, with a share of the evidence let in, in the coordinates of `_flat`, up to a constant."""
+    cloud, hoped = _shaped(place), expected(failure_class)
+    by_chance = cloud.share[RANDOM] + cloud.share[DIRTY]
+    ways = np.log(np.stack((by_chance, cloud.share[OUTAGE], cloud.share[STUCK])))
+    height = (hoped.ways[:, None] * ways).sum(axis=0)
+    height += hoped.dirty * np.log(cloud.share[DIRTY] / by_chance) + hoped.clean * np.log(cloud.share[RANDOM] / by_chance)
+    height += _PASS_A * np.log(cloud.chance) + _PASS_B * np.log1p(-cloud.chance)
+    height -= (np.log(cloud.length) - _TAU_CENTRE) ** 2 / (2 * _TAU_SPREAD**2)
+    for chains in evidence:
+        height = height + let_in * log_likelihood(cloud, chains)
+    return np.asarray(height)

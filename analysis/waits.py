@@ -1,0 +1,206 @@
+"""What a failure costs under each answer to it, and the schedule of retries that is expected to cost least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analysis.recovery import OUTAGE, STUCK, Cloud, passes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+_HOUR: Final = 3600.0
+MOST_START_OVERS: Final = 10
+_FIRST_WAITS: Final = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+_FACTORS: Final = (1.0, 2.0, 3.0)
+_RETRIES: Final = (1, 2, 3, 4, 5, 7)
+_LONGEST_WAIT: Final = 3600.0
+MOST_WAITING: Final = 6 * _HOUR
+_SIMPLER: Final = 0.02
+"""A simpler schedule is taken when it costs no more than this share of the gain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What an hour is worth, in one currency of your choice."""
+
+    hour_to_green: float = 1.0
+    machine_hour: float = 0.1
+    attention_hour: float = 1.0
+    response_hours: float = 2.0
+    """From a hold until a person looks at it."""
+    attention_hours: float = 0.25
+    """What a person spends on one hold."""
+
+    def busy(self, seconds: float) -> float:
+        """Price of time in which the build's machine is taken."""
+        return (self.hour_to_green + self.machine_hour) * seconds / _HOUR
+
+    def idle(self, seconds: float) -> float:
+        """Price of time in which the build only waits."""
+        return self.hour_to_green * seconds / _HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What is at stake when a group's failure happens, in seconds."""
+
+    fails: float
+    """An attempt that fails this way takes so long."""
+    completes: float
+    lead: float
+    """From the first state back to this one, with the failures on the way."""
+    delay: float
+    """Until somebody starts over."""
+    vain: float
+    """Start-overs that a build sees before somebody gives up or repairs something."""
+
+    @property
+    def back(self) -> float:
+        return self.lead + self.delay
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Retries in place: how many, and the waits before them in seconds."""
+
+    retries: int
+    wait: float
+    factor: float = 1.0
+    max_wait: float = _LONGEST_WAIT
+
+    @property
+    def waits(self) -> tuple[float, ...]:
+        return tuple(min(self.wait * self.factor**place, self.max_wait) for place in range(self.retries))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a failure, with what it saves against starting over: priced, in hours to green, in machine hours."""
+
+    action: str
+    schedule: Schedule | None
+    then: str
+    gain: Array
+    hours: Array
+    machine_hours: Array
+
+    @property
+    def low(self) -> float:
+        """The gain is higher than this in 95 of 100 cases."""
+        return float(np.quantile(self.gain, 0.05))
+
+    @property
+    def mean(self) -> float:
+        return float(self.gain.mean())
+
+
+@dataclass(slots=True)
+class _Bill:
+    """Costs per draw."""
+
+    hours: Array
+    machine: Array
+    price: Array
+
+    def busy(self, share: Array | float, seconds: float, prices: Prices) -> None:
+        self.hours += share * seconds / _HOUR
+        self.machine += share * seconds / _HOUR
+        self.price += share * prices.busy(seconds)
+
+    def idle(self, share: Array | float, seconds: float, prices: Prices) -> None:
+        self.hours += share * seconds / _HOUR
+        self.price += share * prices.idle(seconds)
+
+    def held(self, share: Array | float, stakes: Stakes, prices: Prices) -> None:
+        """Add the wait for a person, who is no sooner at a hold than at a build to be started over, and then a good attempt."""
+        hours = max(prices.response_hours, stakes.delay / _HOUR)
+        self.hours += share * hours
+        self.price += share * (prices.hour_to_green * hours + prices.attention_hour * prices.attention_hours)
+        self.busy(share, stakes.completes, prices)
+
+
+def schedules() -> Iterator[Schedule]:
+    """Give the schedules that are weighed, the simpler ones first."""
+    for retries in _RETRIES:
+        for wait in _FIRST_WAITS:
+            for factor in _FACTORS if retries > 1 and wait else (1.0,):
+                schedule = Schedule(retries, wait, factor)
+                if sum(schedule.waits) <= MOST_WAITING:
+                    yield schedule
+
+
+def best_answer(cloud: Cloud, stakes: Stakes, prices: Prices) -> tuple[Answer, Answer]:
+    """Give the answer with the highest expected gain, and the best of those that surely gain (the same, if it does)."""
+    today = _start_overs(cloud.share, cloud, stakes, prices)
+    answers = [_held(cloud, today, stakes, prices)]
+    for schedule in schedules():
+        answers.extend(_retried(cloud, schedule, today, stakes, prices))
+    best = max(answers, key=lambda each: each.mean)
+    sure = [each for each in answers if each.low > 0]
+    if not sure:
+        return best, best
+    top = max(each.mean for each in sure)
+    surest = next((each for each in sure if each.mean >= top - _SIMPLER * abs(top)), best)
+    return (surest if best.low > 0 else best), surest
+
+
+def _retried(cloud: Cloud, schedule: Schedule, today: _Bill, stakes: Stakes, prices: Prices) -> Iterator[Answer]:
+    failing = cloud.share
+    bill = _nothing(failing)
+    for wait in schedule.waits:
+        passing = failing * passes(cloud, wait, in_place=True)
+        bill.idle(failing.sum(axis=0), wait, prices)
+        bill.busy(passing.sum(axis=0), stakes.completes, prices)
+        failing = failing - passing
+        bill.busy(failing.sum(axis=0), stakes.fails, prices)
+    over = _start_overs(failing, cloud, stakes, prices)
+    yield _answer("retry", schedule, "start-over", today, (bill, over))
+    held = _nothing(failing)
+    held.held(failing.sum(axis=0), stakes, prices)
+    if float(np.quantile(over.price - held.price, 0.05)) > 0:
+        yield _answer("retry", schedule, "hold", today, (bill, held))
+
+
+def _held(cloud: Cloud, today: _Bill, stakes: Stakes, prices: Prices) -> Answer:
+    bill = _nothing(cloud.share)
+    bill.held(1.0, stakes, prices)
+    return _answer("hold", None, "hold", today, (bill,))
+
+
+def _nothing(failing: Array) -> _Bill:
+    return _Bill(*(np.zeros(failing.shape[1]) for _ in range(3)))
+
+
+def _answer(action: str, schedule: Schedule | None, then: str, today: _Bill, bills: tuple[_Bill, ...]) -> Answer:
+    return Answer(
+        action, schedule, then,
+        today.price - sum(each.price for each in bills),
+        today.hours - sum(each.hours for each in bills),
+        today.machine - sum(each.machine for each in bills),
+    )  # fmt: skip
+
+
+def _start_overs(failing: Array, cloud: Cloud, stakes: Stakes, prices: Prices) -> _Bill:
+    """Bill for starting over until it passes, ten times at most, then a person; `failing` is (4, draws)."""
+    passing = passes(cloud, max(stakes.back, 1.0), in_place=False).clip(1e-6, 1.0)
+    passing[OUTAGE] = np.maximum(passing[OUTAGE], 1e-3)
+    left = (1 - passing) ** MOST_START_OVERS
+    tries = (1 - left) / passing
+    tries[STUCK], left[STUCK] = max(stakes.vain, 1.0), 1.0
+    bill = _nothing(failing)
+    started, lost = (failing * tries).sum(axis=0), (failing * left).sum(axis=0)
+    passed = failing.sum(axis=0) - lost
+    bill.idle(started, stakes.delay, prices)
+    bill.busy(started, stakes.lead, prices)
+    bill.busy(started - passed, stakes.fails, prices)
+    bill.busy(passed, stakes.completes, prices)
+    bill.held(lost, stakes, prices)
+    return bill

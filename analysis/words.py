@@ -1,0 +1,85 @@
+"""Recommendations in sentences that a person understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.core.moments import duration_text
+
+if TYPE_CHECKING:
+    from analysis.costs import StateCosts
+    from analysis.recommend import Learnt
+    from analysis.recommendation import Evidence, Interval, RuleAdvice
+    from analysis.waits import Answer
+
+
+def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval, more: int) -> str:
+    """Say what to do about a group of failures, and why."""
+    parts = [_seen(learnt)]
+    if action == "retry":
+        parts.append(_retry(learnt, answer, chance))
+    elif action == "hold":
+        parts.append(
+            f"Starting over hardly ever helps ({_percent(chance)}) and costs {duration_text(learnt.stakes.back)} each time:"
+            " stop and let a person look."
+        )
+    elif action == "collect":
+        parts.append(
+            f"{_capital(_what(answer))} promises {duration_text(max(answer.hours.mean(), 0.0) * 3600)} per failure, but it could"
+            f" still cost more than it saves. About {more} more failure{'s' * (more != 1)} would decide."
+        )
+    else:
+        parts.append(
+            f"The way back takes only {duration_text(learnt.stakes.back)} and a failing attempt"
+            f" {duration_text(learnt.stakes.fails)}, the chance is {_percent(chance)}: starting over is as good."
+        )
+    if learnt.lent >= 0.5:  # noqa: PLR2004 - less than half an occasion is not worth a word
+        parts.append(f"Similar failures elsewhere count for {learnt.lent:.0f} more occasion{'s' * (round(learnt.lent) != 1)}.")
+    return " ".join(parts)
+
+
+def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) -> str:
+    """Say what to do about a state: what its weightiest rule says."""
+    if rule is None:
+        return f"It has not failed in {evidence.attempts} attempts: there is nothing to learn from yet."
+    share = f" ({of.failures / of.attempts:.0%} of {of.attempts} attempts)" if of.attempts else ""
+    which = rule.signatures[0] if rule.signatures else f"{rule.on[0]} failures"
+    lead = f"It failed {of.failures} time{'s' * (of.failures != 1)}{share}, mostly with {which}. "
+    return (lead if evidence.failures != rule.failures else lead.replace(", mostly with", ", always with")) + rule.why
+
+
+def _seen(learnt: Learnt) -> str:
+    count = f"{learnt.failures} failure{'s' * (learnt.failures != 1)}"
+    occasions = max(1, round(learnt.incidents))
+    if not learnt.incidents:
+        return f"{count}, none of which was seen to be tried again."
+    return f"Of {count}, {learnt.recovered} passed at the next attempt ({occasions} independent occasion{'s' * (occasions != 1)})."
+
+
+def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
+    saved = duration_text(max(0.0, float(answer.hours.mean())) * 3600)
+    text = f"{_capital(_what(answer))}: it recovers {_percent(chance)}, and saves {saved} per failure, as starting over takes {duration_text(learnt.stakes.back)}."
+    if not learnt.in_place:
+        text += " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for."
+    if answer.then == "hold":
+        text += " What still fails then needs a person."
+    return text
+
+
+def _what(answer: Answer) -> str:
+    schedule = answer.schedule
+    if schedule is None:
+        return "stopping for a person"
+    times = "once" if schedule.retries == 1 else f"up to {schedule.retries} times"
+    if not schedule.wait:
+        return f"retrying in place {times}, at once"
+    waits = ", ".join(duration_text(wait) for wait in schedule.waits)
+    return f"retrying in place {times}, after {waits}"
+
+
+def _percent(chance: Interval) -> str:
+    return f"{chance.mean:.0%} of the time (90 % sure: {chance.low:.0%} to {chance.high:.0%})"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
