@@ -49,7 +49,7 @@ class ImportCount(Value):
 
     builds: int = 0
     events: int = 0
-    known: int = 0
+    already: int = 0
 
 
 class Writer(Protocol):

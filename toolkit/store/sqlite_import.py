@@ -67,7 +67,7 @@ def import_builds(store: SqliteStore, histories: Iterable[tuple[str, Sequence[Ev
         connection.execute(UNSTAGE)
     with suppress(apsw.Error):  # now that nobody waits for us; it is done again later if not now
         connection.wal_checkpoint()
-    return count.but(known=count.known + known)
+    return count.but(already=count.already + known)
 
 
 def _stage(
@@ -126,7 +126,7 @@ def _add(connection: apsw.Connection, more: dict[str, list[Event]]) -> ImportCou
         for build, told in late.items():
             added, there = _continue(connection, build, told)
             events, known = events + added, known + there
-    return ImportCount(builds=builds, events=events, known=known)
+    return ImportCount(builds=builds, events=events, already=known)
 
 
 def _continue(connection: apsw.Connection, build: str, told: Sequence[Event]) -> tuple[int, int]:

@@ -1,0 +1,32 @@
+"""The stores that must pass the contract: each opened anew for a test, on a real file or a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from toolkit.store import Store, open_store
+
+Open = Callable[..., Store]
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name a store that does not exist yet."""
+    return f"sqlite:///{tmp_path}/.toolkit/history.db"
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Open]:
+    """Open the store once more with each call; all are closed afterwards."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(closing(open_store(url, **options)))
+
+
+@pytest.fixture
+def store(opened: Open) -> Store:
+    """Open a new store."""
+    return opened()

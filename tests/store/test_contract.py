@@ -1,0 +1,405 @@
+"""The contract that every store keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.histories import (
+    BUILD, T0, completes, ends, facts, fails, histories, history, holds, releases, restarts, starts,
+)  # fmt: skip
+from toolkit.core import events as ev
+from toolkit.core.progress import fold
+from toolkit.errors import BadInput, BuildLeased, NotFound, Refused, StoreUnavailable
+from toolkit.store import ImportCount, Store, Writer, open_store
+
+Open = Callable[..., Store]
+SUPERVISED = "builder1/boot/1/2"
+
+# The store stays the same through all examples of a test: each example has builds of its own in it.
+on_one_store = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def begin(store: Store, events: Sequence[ev.Event], build: str | None = None) -> Writer:
+    """Begin a build with these facts, under the id that the store gives."""
+    return store.begin(lambda name: [event.but(build=name) for event in events], build)
+
+
+def of(build: str, events: Sequence[ev.Event]) -> list[ev.Event]:
+    return [event.but(build=build) for event in events]
+
+
+@on_one_store
+@given(events=histories(), cuts=st.lists(st.integers(1, 30), max_size=5))
+def test_what_is_appended_is_what_is_read(store: Store, events: list[ev.Event], cuts: list[int]) -> None:
+    """Facts come back as they were, in order, however they were grouped; the writer's progress is their fold."""
+    writer = begin(store, events[:2])
+    for low, high in zip([2, *sorted(cuts)], [*sorted(cuts), len(events)], strict=True):
+        writer.append(*of(writer.build, events[max(2, low) : max(2, high)]))
+
+    assert store.events(writer.build) == of(writer.build, events)
+    assert store.progress(writer.build) == writer.progress == fold(of(writer.build, events))
+
+
+@on_one_store
+@given(strange=st.lists(facts(), min_size=1, max_size=8))
+def test_any_fact_can_be_kept(store: Store, strange: list[ev.Event]) -> None:
+    """Whatever a build printed or somebody typed, NUL and broken Unicode included, is kept as it was."""
+    writer = begin(store, strange)
+
+    assert store.events(writer.build) == of(writer.build, strange)
+    assert store.latest_any() is not None
+
+
+@on_one_store
+@given(events=histories())
+def test_a_builds_line_says_what_its_progress_says(store: Store, events: list[ev.Event]) -> None:
+    """The list of builds never disagrees with the facts, after each of them."""
+    writer = begin(store, events[:2])
+    for event in events[2:]:
+        writer.append(event.but(build=writer.build))
+    [row] = [row for row in store.builds() if row.build == writer.build]
+    progress = store.progress(writer.build)
+
+    assert {name: getattr(row, name) for name in row.fields if name not in {"runs", "holder"}} == {
+        name: getattr(progress, name) for name in row.fields if name not in {"runs", "holder"}
+    }
+    assert row.runs == progress.run
+    assert row.holder == (progress.holder if progress.run_open else None)
+
+
+@on_one_store
+@given(told=st.lists(histories(), min_size=1, max_size=4))
+def test_importing_twice_changes_nothing(store: Store, told: list[list[ev.Event]]) -> None:
+    """An import adds what is not there; the same import again adds nothing, and says what it knew."""
+    builds = len(store.builds())
+    batch = {f"import-{builds}-{number}": events for number, events in enumerate(told)}
+    batch = {name: [_unsupervised(event) for event in of(name, events)] for name, events in batch.items()}
+    first = store.import_builds(batch.items())
+    kept = {name: store.events(name) for name in batch}
+    second = store.import_builds(batch.items())
+
+    assert first.builds == len(batch)
+    assert first.events + first.already == second.already == sum(len(events) for events in batch.values())
+    assert (second.builds, second.events) == (0, 0)
+    assert {name: store.events(name) for name in batch} == kept
+    assert all(kept[name] == [e for n, e in enumerate(events) if e not in events[:n]] for name, events in batch.items())
+    assert all(store.latest(events[0].pipeline, events[0].target) for events in kept.values())  # type: ignore[attr-defined]
+
+
+def _unsupervised(event: ev.Event) -> ev.Event:
+    return event.but(holder=None) if isinstance(event, ev.RunStarted) else event
+
+
+def test_ids_are_given_in_order(store: Store) -> None:
+    """The first build is b-0001; an id that was taken or imported is not given again."""
+    assert [begin(store, history()).build for _ in range(2)] == ["b-0001", "b-0002"]
+    store.import_builds([("b-0041", history(build="b-0041"))])
+    begin(store, history(), "nightly")
+
+    assert begin(store, history()).build == "b-0042"
+
+
+def test_a_build_begins_once(store: Store) -> None:
+    """An id can be chosen, and chosen only once; nothing of the second attempt is recorded."""
+    begin(store, history(completes(5)), "nightly")
+
+    with pytest.raises(Refused, match="build nightly exists already"):
+        begin(store, history(), "nightly")
+    assert len(store.events("nightly")) == 4
+
+
+@pytest.mark.parametrize("name", ["", "@project", "a\nb", "a\0b", "\ud800"])
+def test_an_id_must_be_readable(store: Store, name: str) -> None:
+    """What cannot be typed again is no id."""
+    with pytest.raises(BadInput, match="cannot be a build's id"):
+        begin(store, history(), name)
+    assert store.builds() == []
+
+
+def test_a_build_whose_beginning_fails_does_not_exist(store: Store) -> None:
+    """When the first facts cannot be made, no id is used up and nothing is left."""
+
+    def fail(_: str) -> Sequence[ev.Event]:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        store.begin(fail)
+    assert store.builds() == []
+    assert begin(store, history()).build == "b-0001"
+
+
+def test_a_fact_of_another_build_is_a_mistake(store: Store) -> None:
+    """Facts do not end up in the wrong history."""
+    writer = begin(store, history())
+
+    with pytest.raises(ValueError, match="cannot be recorded under"):
+        writer.append(*history(build="b-0002"))
+    with pytest.raises(ValueError, match="cannot be recorded under"):
+        store.begin(lambda _: history(build="elsewhere"))
+    with pytest.raises(ValueError, match="cannot be recorded under"):
+        store.append_project(*history())
+    with pytest.raises(ValueError, match="cannot be recorded under"):
+        store.import_builds([("b-0002", history(build="b-0003"))])
+
+
+def test_whoever_takes_over_shuts_the_other_out(opened: Open) -> None:
+    """The older writer is refused at its next fact, says nothing more, and leaves no trace; the newer one goes on."""
+    first = begin(opened(), history(starts(5), holder=SUPERVISED))
+    other = opened()
+    second = other.writer(first.build)
+    fact = ev.AttemptInterrupted(build=first.build, ts_ms=T0, run=1, state=5, attempt=1)
+
+    assert second.progress == first.progress
+    assert second.token > first.token
+    with pytest.raises(BuildLeased, match=first.build):
+        first.append(fact)
+    with pytest.raises(BuildLeased, match=first.build):
+        first.renew(T0)
+    second.append(fact)
+    with pytest.raises(BuildLeased):
+        first.append(fact.but(ts_ms=T0 + 1))
+    assert other.events(first.build)[-1] == fact
+    assert sum(isinstance(event, ev.AttemptInterrupted) for event in other.events(first.build)) == 1
+
+
+def test_a_lease_names_the_writer(store: Store) -> None:
+    """Others see who writes, with which token, and when it last said that it lives."""
+    writer = begin(store, history(holder=SUPERVISED))
+    writer.renew(T0 + 7)
+    lease = store.lease(writer.build)
+
+    assert (lease.holder, lease.token, lease.renewed_ms) == (SUPERVISED, writer.token, T0 + 7)
+    writer.append(ev.RunEnded(build=writer.build, ts_ms=T0, run=1, outcome="failed"))
+    assert store.lease(writer.build).holder is None
+    assert store.writer(writer.build).token == lease.token + 1
+    assert store.lease(writer.build).renewed_ms is None
+
+
+def test_what_does_not_exist_is_not_found(store: Store) -> None:
+    """A build that never was has no writer, no lease and no progress; its history is empty."""
+    for ask in (store.writer, store.lease, store.progress):
+        with pytest.raises(NotFound, match="there is no build b-0009"):
+            ask("b-0009")
+    assert store.events("b-0009") == []
+    assert store.latest_any() is None
+    assert store.latest("golden-image", None) is None
+    assert list(store.scan()) == []
+
+
+def test_builds_are_listed_and_filtered(store: Store) -> None:
+    """Oldest first by when they began, not by when they were recorded; a limit keeps the newest."""
+    for name, hours, pipeline, target in [
+        ("c", 3, "p", "x"),
+        ("a", 1, "p", None),
+        ("b", 2, "q", "x"),
+        ("d", 4, None, None),
+    ]:
+        begin(store, history(start_ms=T0 + hours * 3_600_000, pipeline=pipeline, target=target), name)
+    store.writer("b").append(*history(fails(5), holds(5), build="b", start_ms=T0 + 7_200_000)[2:])
+
+    def names(**asked: object) -> str:
+        return "".join(row.build for row in store.builds(**asked))  # type: ignore[arg-type]
+
+    assert names() == "abcd"
+    assert names(limit=2) == "cd"
+    assert names(pipeline="p") == "ac"
+    assert names(target="x") == "bc"
+    assert names(pipeline="p", target="x") == "c"
+    assert (names(held=True), names(held=False), names(held=False, limit=1)) == ("b", "acd", "d")
+    assert names(limit=0) == ""
+
+
+def test_the_latest_build_of_a_pipeline_and_target(store: Store) -> None:
+    """None matches only what has none: a build without a target is no build of every target."""
+    for name, hours, pipeline, target in [
+        ("a", 1, "p", "x"),
+        ("b", 2, "p", None),
+        ("c", 3, "p", "x"),
+        ("d", 0, None, None),
+    ]:
+        begin(store, history(start_ms=T0 + hours * 3_600_000, pipeline=pipeline, target=target), name)
+
+    def latest(pipeline: str | None, target: str | None) -> str | None:
+        row = store.latest(pipeline, target)
+        return row.build if row is not None else None
+
+    assert [latest("p", "x"), latest("p", None), latest(None, None), latest("p", "y"), latest(None, "x")] == [
+        "c", "b", "d", None, None,
+    ]  # fmt: skip
+    assert getattr(store.latest_any(), "build", None) == "c"
+
+
+def test_scanning_goes_on_where_it_stopped(opened: Open) -> None:
+    """Every fact of every build comes once, in the order of recording, however the reading is cut."""
+    store, other = opened(), opened()
+    one, two = begin(store, history()), begin(other, history())
+    for code in (5, 10, 20):
+        one.append(*of(one.build, history(completes(code))[2:]))
+        two.append(*of(two.build, history(fails(code))[2:]))
+    store.append_project(ev.PhaseChanged(build=ev.PROJECT, ts_ms=T0, phase="full-resume", by="ann"))
+    whole = list(store.scan())
+
+    seen: list[tuple[int, ev.Event]] = []
+    while page := list(other.scan(seen[-1][0] if seen else 0, limit=3)):
+        seen += page
+    assert seen == whole
+    assert [number for number, _ in whole] == sorted({number for number, _ in whole})
+    assert [event for _, event in whole if event.build == one.build] == store.events(one.build)
+    assert len(whole) == 4 + 12 + 1
+    assert [(row[0], row[1], row[3], row[4]) for row in store.rows()] == [
+        (number, event.build, event.ts_ms, event.kind) for number, event in whole
+    ]
+
+
+def test_facts_about_the_project_are_apart(store: Store) -> None:
+    """A change of phase is recorded, and is no build."""
+    changes = [ev.PhaseChanged(build=ev.PROJECT, ts_ms=T0 + n, phase="full-resume", by="ann") for n in range(3)]
+    store.append_project(changes[0])
+    store.append_project(*changes[1:])
+    store.append_project()
+
+    assert store.project_events() == changes
+    assert store.builds() == []
+
+
+def test_an_import_goes_on_where_the_last_one_stopped(store: Store) -> None:
+    """A longer export of the same build adds its new facts; the build stands as all of them say."""
+    longer = history(fails(5), completes(5), completes(10))
+    store.import_builds([(BUILD, longer[:4])])
+    count = store.import_builds([(BUILD, longer), ("b-0002", history(build="b-0002"))])
+
+    assert count == ImportCount(builds=1, events=len(longer) - 4 + 2, already=4)
+    assert store.events(BUILD) == longer
+    assert store.builds()[0].current == 10
+
+
+def test_a_fact_said_twice_happened_once(store: Store) -> None:
+    """The same line twice in an import, or the same build in two parts of it, is no second fact."""
+    told = history(completes(5))
+
+    assert store.import_builds([(BUILD, [*told, told[-1]]), (BUILD, told)]) == ImportCount(
+        builds=1, events=4, already=5
+    )
+    assert store.events(BUILD) == told
+
+
+def test_an_import_is_all_or_nothing(store: Store) -> None:
+    """When its source fails half-way, nothing of it is there."""
+
+    def broken() -> Iterator[tuple[str, list[ev.Event]]]:
+        yield "b-0001", history()
+        raise BadInput("line 7 is not JSON")
+
+    with pytest.raises(BadInput, match="line 7"):
+        store.import_builds(broken())
+    assert store.builds() == []
+    assert list(store.scan()) == []
+    assert store.import_builds([(BUILD, history())]).builds == 1
+
+
+def test_an_import_does_not_write_into_a_build_at_work(opened: Open) -> None:
+    """A build that is being run belongs to its supervisor; the import is refused whole, and the build goes on."""
+    store = opened()
+    writer = begin(store, history(starts(5), holder=SUPERVISED))
+
+    with pytest.raises(Refused, match=f"build {writer.build} is being run"):
+        opened().import_builds(
+            [("other", history(build="other")), (writer.build, of(writer.build, history(completes(20))))]
+        )
+    assert [row.build for row in store.builds()] == [writer.build]
+    writer.append(ev.RunEnded(build=writer.build, ts_ms=T0, run=1, outcome="completed"))
+    assert opened().import_builds([(writer.build, store.events(writer.build))]).events == 0
+    writer.append(ev.RunStarted(build=writer.build, ts_ms=T0, run=2))
+
+
+def test_an_import_takes_over_from_an_old_writer(opened: Open) -> None:
+    """After an import has added to a build, a writer from before is shut out rather than mixed in."""
+    writer = begin(opened(), history(fails(5), ends("failed")))
+    opened().import_builds([(writer.build, of(writer.build, history(restarts(), completes(5))[2:]))])
+
+    with pytest.raises(BuildLeased):
+        writer.append(ev.BuildAbandoned(build=writer.build, ts_ms=T0))
+
+
+def test_an_empty_append_is_nothing(store: Store) -> None:
+    """No facts, no change."""
+    writer = begin(store, history())
+    writer.append()
+
+    assert len(store.events(writer.build)) == 2
+
+
+def test_a_refused_append_leaves_nothing_behind(store: Store) -> None:
+    """All facts of an append are recorded, or none; the writer can go on."""
+    writer = begin(store, history())
+    good = ev.BuildHeld(build=writer.build, state=5, ts_ms=T0, reason="wait")
+    bad = ev.StateOutputs(build=writer.build, ts_ms=T0, run=1, state=5, values={"x": object()})  # type: ignore[dict-item]
+
+    with pytest.raises((TypeError, ValueError)):
+        writer.append(good, bad)
+    assert len(store.events(writer.build)) == 2
+    assert not writer.progress.held
+    writer.append(good)
+    assert store.builds(held=True)[0].build == writer.build
+    writer.append(ev.BuildReleased(build=writer.build, ts_ms=T0))
+    assert store.builds(held=True) == []
+
+
+def test_what_successes_printed_is_remembered_for_a_while(store: Store) -> None:
+    """The line shapes of the last successes of a state, and no older ones; each state and pipeline its own."""
+    for success in range(7):
+        store.remember_familiar("p", 5, [success, 2**64 - 1])
+    store.remember_familiar("p", 10, [99])
+    store.remember_familiar(None, 5, range(100_000), keep_last=1)
+
+    assert store.familiar("p", 5) == {2, 3, 4, 5, 6, 2**64 - 1}
+    assert store.familiar("p", 10) == {99}
+    assert store.familiar("q", 5) == frozenset()
+    assert len(store.familiar(None, 5)) == 16_384
+
+
+def test_a_sound_store_has_no_faults(store: Store) -> None:
+    """The check finds nothing where nothing is wrong."""
+    begin(store, history(completes(5), fails(10), restarts(), completes(5), holds(5), releases(), holder=SUPERVISED))
+    store.import_builds([("x", history(fails(5), build="x"))])
+    store.append_project(ev.PhaseChanged(build=ev.PROJECT, ts_ms=T0, phase="full-resume", by="ann"))
+
+    assert store.check() == []
+    assert [event for _, event in store.readable()] == [event for _, event in store.scan()]
+
+
+def test_a_reader_only_reads(opened: Open) -> None:
+    """Opened for reading, a store shows everything, follows what others write, and refuses to write."""
+    writer = begin(opened(), history())
+    reader = opened(read_only=True)
+    writer.append(*of(writer.build, history(completes(5))[2:]))
+
+    assert reader.progress(writer.build) == writer.progress
+    assert reader.check() == []
+    with pytest.raises(StoreUnavailable, match="reading only"):
+        reader.writer(writer.build)
+    with pytest.raises(StoreUnavailable, match="reading only"):
+        reader.append_project(ev.PhaseChanged(build=ev.PROJECT, ts_ms=T0, phase="full-resume", by="ann"))
+
+
+def test_a_store_is_not_made_by_looking(url: str) -> None:
+    """Without leave to create, a store that is not there is an error with a hint, and still not there afterwards."""
+    for options in ({"create": False}, {"read_only": True}):
+        with pytest.raises(StoreUnavailable, match="there is no history at") as caught:
+            open_store(url, **options)
+        assert "toolkit run" in caught.value.hint
+
+
+def test_what_was_closed_is_there_when_opened_again(url: str) -> None:
+    """A store outlives its process; closing twice is fine."""
+    with closing(open_store(url)) as store:
+        begin(store, history(completes(5)))
+    store.close()
+    with closing(open_store(url)) as store:
+        assert store.builds()[0].current == 5
+        assert store.writer("b-0001").token == 2
