@@ -93,6 +93,10 @@ class Progress(Value):
     names: Mapping[StateCode, str] = NOTHING
     attempts: tuple[Attempt, ...] = ()
     """All attempts, in the order in which they started."""
+    counts: Mapping[StateCode, int] = NOTHING
+    """The number of the last attempt at each state."""
+    opened: tuple[int, ...] = ()
+    """Places, in `attempts`, of those that have begun and not ended."""
     outputs: Mapping[StateCode, Mapping[str, str]] = NOTHING
     completions: Mapping[StateCode, Attempt] = NOTHING
     """The last completed attempt of each state, in whichever run."""
@@ -125,11 +129,11 @@ class Progress(Value):
 
     def next_attempt(self, state: StateCode) -> int:
         """Number the next attempt at a state: counted per build, never reset by a restart."""
-        return 1 + max((each.attempt for each in self.attempts if each.state == state), default=0)
+        return 1 + self.counts.get(state, 0)
 
     def open_attempts(self) -> tuple[Attempt, ...]:
         """Give the attempts that have begun and not ended."""
-        return tuple(each for each in self.attempts if each.status == "in_progress")
+        return tuple(self.attempts[place] for place in self.opened)
 
     def attempts_at(self, state: StateCode) -> tuple[Attempt, ...]:
         """Give the attempts at one state, first to last."""
@@ -187,18 +191,17 @@ def _run_ended(progress: Progress, event: ev.RunEnded) -> Changes:
 def _close(progress: Progress, ts_ms: int) -> dict[str, Any]:
     """What a run leaves open when it ends was interrupted with it."""
     states, history, attempts = dict(progress.states), list(progress.history), list(progress.attempts)
-    for place, each in enumerate(attempts):
-        if each.status == "in_progress":
-            attempts[place] = each.but(status="interrupted", ended_ms=ts_ms)
-            states[each.state] = LEGAL[states.get(each.state, "pending"), "attempt_interrupted"]
-            history.append(_entry(each.state, "interrupted", ts_ms, each.attempt, name=each.name))
-    return {"attempts": tuple(attempts), "states": states, "history": tuple(history)}
+    for place in progress.opened:
+        each = attempts[place]
+        attempts[place] = each.but(status="interrupted", ended_ms=ts_ms)
+        states[each.state] = LEGAL[states.get(each.state, "pending"), "attempt_interrupted"]
+        history.append(_entry(each.state, "interrupted", ts_ms, each.attempt, name=each.name))
+    return {"attempts": tuple(attempts), "opened": (), "states": states, "history": tuple(history)}
 
 
 def _attempt_started(progress: Progress, event: ev.AttemptStarted) -> Changes:
     after = LEGAL.get((progress.states.get(event.state, "pending"), event.kind))
-    known = any(each.state == event.state and each.attempt == event.attempt for each in progress.attempts)
-    if after is None or known:
+    if after is None or event.attempt <= progress.counts.get(event.state, 0):
         return None
     attempt = Attempt(
         state=event.state, name=event.name, run=event.run, attempt=event.attempt, started_ms=event.ts_ms,
@@ -207,6 +210,8 @@ def _attempt_started(progress: Progress, event: ev.AttemptStarted) -> Changes:
     return {
         **_touch(progress, event, after),
         "attempts": (*progress.attempts, attempt),
+        "counts": {**progress.counts, event.state: event.attempt},
+        "opened": (*progress.opened, len(progress.attempts)),
         "history": (*progress.history, _entry(event.state, "started", event.ts_ms, event.attempt, name=event.name)),
         "phase": event.phase or progress.phase,
     }
@@ -230,6 +235,7 @@ def _attempt_ended(progress: Progress, event: ev.AttemptCompleted | ev.AttemptFa
     changes = {
         **_touch(progress, event, after),
         "attempts": _put(progress.attempts, place, ended),
+        "opened": tuple(each for each in progress.opened if each != place),
         "history": (*progress.history, _entry(event.state, status, event.ts_ms, event.attempt, told, ended.name)),
     }
     if status == "completed":

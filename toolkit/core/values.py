@@ -20,19 +20,21 @@ class Value:
     fields: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
+    known: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Collect the fields of the class from its annotations, after those it inherits."""
         own = [name for name, kind in cls.__dict__.get("__annotations__", {}).items() if not str(kind).startswith("ClassVar")]
         cls.fields = (*(name for name in cls.fields if name not in own), *own)
         cls.defaults = {**cls.defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
-        cls.required = frozenset(cls.fields) - cls.defaults.keys()
+        cls.known = frozenset(cls.fields)
+        cls.required = cls.known - cls.defaults.keys()
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - the fields' own types are what the type checker sees
         """Take every field by name; TypeError for one that is missing or unknown."""
-        if not self.required <= values.keys() or not values.keys() <= set(self.fields):
+        if not (self.required <= values.keys() and self.known >= values.keys()):
             missing = ", ".join(sorted(self.required - values.keys()))
-            unknown = ", ".join(sorted(values.keys() - set(self.fields)))
+            unknown = ", ".join(sorted(values.keys() - self.known))
             raise TypeError(f"{type(self).__name__}: missing [{missing}], unknown [{unknown}]")
         self.__dict__.update(self.defaults)
         self.__dict__.update(values)
@@ -42,8 +44,13 @@ class Value:
         raise AttributeError(f"{type(self).__name__} is frozen: use .but({name}=…)")
 
     def but(self, **changes: Any) -> Self:  # noqa: ANN401 - as above
-        """Give a copy with some fields changed."""
-        return type(self)(**{**self.__dict__, **changes})
+        """Give a copy with some fields changed; TypeError for one that is unknown."""
+        if not self.known >= changes.keys():
+            raise TypeError(f"{type(self).__name__}: unknown [{', '.join(sorted(changes.keys() - self.known))}]")
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changes)
+        return copy
 
     def __eq__(self, other: object) -> bool:
         """Two values are equal when they are of one class and all their fields are."""
