@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from toolkit.core.rules.linear import line_safe, required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 EngineName = Literal["hyperscan", "re2", "re"]
 EngineChoice = Literal["auto", "hyperscan", "re2", "re"]
 
 _DFA_BYTES: Final = 64 << 20
 _ALL_BYTES: Final = 256 << 20
+_KNOWN: Final = 2000
+"""So many lines are remembered with their matches: logs repeat themselves."""
 _MUCH: Final = 100_000
 """After so many single matches, one automaton for all of them is worth its warming up."""
 
@@ -77,10 +79,11 @@ class LineFinder:
         self._searches: dict[int, Callable[..., Any]] = {}
         self._all: Any = None
         self._confirmed = 0
+        self._known: dict[bytes, list[int]] = {}
         self._users: list[list[int]] = []
         self._without: list[int] = []
         self._whole: _Hyperscan | None = None
-        self._finder: _Finder | None = None
+        self._finder: _Re2 | _Plain | None = None
         if engine == "hyperscan":
             self._whole = _Hyperscan([line_safe(expression) for expression in expressions])
             self._without = self._whole.refused
@@ -110,6 +113,9 @@ class LineFinder:
                 yield from self._whole.lines(block)
                 return
             wanted.update({(start, end): set(numbers) for start, end, numbers in self._whole.lines(block)})
+        elif isinstance(self._finder, _Re2):
+            for start, end in self._finder.spans(block):
+                wanted[start, end] = set()
         elif self._finder is not None:
             for start, end, literal in self._finder.find(block):
                 wanted.setdefault((start, end), set()).update(self._users[literal])
@@ -117,12 +123,19 @@ class LineFinder:
             for span in self._searched(number, block):
                 wanted.setdefault(span, set()).add(number)
         for start, end in sorted(wanted):
-            hits = self._confirm(wanted[start, end], block[start:end])
+            line = block[start:end]
+            hits = self._known.get(line)
+            if hits is None:
+                if len(self._known) >= _KNOWN:
+                    self._known.clear()
+                hits = self._known[line] = self._confirm(wanted[start, end], line)
             if hits:
                 yield start, end, hits
 
     def _confirm(self, numbers: set[int], line: bytes) -> list[int]:
         """Return which of the expressions do match the line: one by one at first, all in one go when there is much to do."""
+        if isinstance(self._finder, _Re2):
+            numbers = numbers.union(*(self._users[literal] for literal in self._finder.literals(line)))
         self._confirmed += len(numbers)
         if self._all is None and self._confirmed > _MUCH:
             self._all = _all_at_once(self._expressions)
@@ -163,20 +176,14 @@ def _line_at(block: bytes, offset: int) -> tuple[int, int]:
     return start, len(block) if end < 0 else end
 
 
-class _Finder:
-    """Finds where the literals occur: once per line and literal."""
-
-    def find(self, block: bytes) -> Iterable[tuple[int, int, int]]:
-        raise NotImplementedError
-
-
-class _Plain(_Finder):
+class _Plain:
     """The search of bytes, literal by literal: no dependency, and no start-up cost."""
 
     def __init__(self, literals: list[bytes]) -> None:
         self._literals = literals
 
     def find(self, block: bytes) -> Iterator[tuple[int, int, int]]:
+        """Yield start, end and literal: once per line and literal."""
         lower = block.lower()
         for number, literal in enumerate(self._literals):
             at = lower.find(literal)
@@ -186,7 +193,7 @@ class _Plain(_Finder):
                 at = lower.find(literal, end)
 
 
-class _Re2(_Finder):
+class _Re2:
     """One RE2 automaton finds lines that hold any literal, a second one tells which."""
 
     def __init__(self, literals: list[bytes]) -> None:
@@ -201,15 +208,19 @@ class _Re2(_Finder):
         if literals:
             self._which.Compile()
 
-    def find(self, block: bytes) -> Iterator[tuple[int, int, int]]:
+    def spans(self, block: bytes) -> Iterator[tuple[int, int]]:
+        """Yield start and end of every line that holds any literal."""
         if self._any is None:
             return
         found = self._any.search(block)
         while found is not None:
             start, end = _line_at(block, found.start())
-            for number in self._which.Match(block[start:end]) or ():
-                yield start, end, number
+            yield start, end
             found = self._any.search(block, end)
+
+    def literals(self, line: bytes) -> Sequence[int]:
+        """Return the numbers of the literals that a line holds."""
+        return (self._which.Match(line) or ()) if self._any is not None else ()
 
 
 class _Hyperscan:

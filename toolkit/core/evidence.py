@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
-BLOCK_BYTES: Final = 1 << 20
+BLOCK_BYTES: Final = 256 << 10
 HEAD_BYTES: Final = 6 << 10
 TAIL_BYTES: Final = 2 << 10
 TEXT_CHARS: Final = 2000
@@ -161,20 +161,32 @@ class Sighting:
 
     def context(self, before: int, after: int) -> tuple[EvidenceLine, ...]:
         """Return the block around the line: up to `before` whole lines, the line itself, up to `after` whole lines."""
-        earlier = self.before.split(b"\n")[1:-1][-before:] if before else []
-        later = self.after.split(b"\n")[:-1][:after]
-        block = [*earlier, self.line, *later]
-        start = self.number - len(earlier)
-        return tuple(EvidenceLine(start + at, text_of(line)) for at, line in enumerate(block))
+        earlier: list[EvidenceLine] = []
+        number = self.number
+        for line, end in reversed(_pieces_of(self.before)[1:-1]):
+            number -= end == b"\n"
+            earlier.append(EvidenceLine(number, text_of(line)))
+        later: list[EvidenceLine] = []
+        number = self.number
+        for line, end in _pieces_of(self.after)[:-1]:
+            later.append(EvidenceLine(number, text_of(line)))
+            number += end == b"\n"
+        shown = [line for line in later[1:] if line.text]
+        return (*reversed(earlier[:before]), EvidenceLine(self.number, text_of(self.line)), *shown[:after])
 
 
 def sighting(block: Block, number: int, start: int, end: int) -> Sighting:
     """Take a line out of its block, with some of its surroundings."""
-    before = block.data[max(0, start - _BEFORE_BYTES) : start]
+    before = block.numbering[max(0, start - _BEFORE_BYTES) : start]
     if start <= _BEFORE_BYTES:
         before = b"\n" + before
-    after = block.data[end + 1 : end + 1 + _AFTER_BYTES]
-    return Sighting(number, block.data[start:end], before, after)
+    return Sighting(number, block.data[start:end], before, block.numbering[end : end + _AFTER_BYTES])
+
+
+def _pieces_of(text: bytes) -> list[tuple[bytes, bytes]]:
+    """Split at line feeds and carriage returns; each piece comes with what ended it."""
+    parts = re.split(rb"([\n\r])", text)
+    return list(zip(parts[::2], [*parts[1::2], b""], strict=True))
 
 
 @dataclass(slots=True)

@@ -76,6 +76,7 @@ class _Reading:
     tail: list[EvidenceLine] = field(default_factory=list)
     novel: list[EvidenceLine] = field(default_factory=list)
     lines: int = 0
+    success: int = 0
 
 
 class Classifier:
@@ -165,7 +166,7 @@ class Classifier:
             if finder is None:
                 waiting.append(block)
                 size += len(block.data)
-                if size < _COMPILING_PAYS:
+                if size < _COMPILING_PAYS and self._engine == "auto":
                     continue
                 finder = self._finder(installed(self._engine, size, _COMPILING_PAYS))
                 for early in waiting:
@@ -193,10 +194,13 @@ class Classifier:
             seen: Sighting | None = None
             for number in numbers:
                 rule = self._looked_for[number]
-                if rule.id == "smell.marker":
+                if rule.id == "smell.task":
                     marker = line_number
                 elif rule.id == "smell.ignored":
-                    reading.excused.append((marker or line_number, line_number))
+                    reading.excused.append((marker or line_number - 1, line_number))
+                elif rule.id == "smell.success":
+                    if not self._excused_by_itself(rule, block.data[start:end]):
+                        reading.success = line_number
                 else:
                     if number < self._smells_from and self._excused_by_itself(rule, block.data[start:end]):
                         continue
@@ -225,12 +229,13 @@ class Classifier:
 
     def _hits(self, reading: _Reading, state: int | None, exit_code: int | None, signal: int | None) -> list[_Hit]:
         hits: list[_Hit] = []
+        setback = 15 if exit_code or signal else 45
         for number, kept in reading.kept.items():
             rule = self._looked_for[number]
             if not rule.asks_for(state, exit_code, signal):
                 continue
             hits += [
-                _Hit(_score(rule, seen, reading.lines, kept.count), seen, rule)
+                _Hit(_score(rule, seen, reading, kept.count) - (0 if seen.number > reading.success else setback), seen, rule)
                 for seen in kept.sightings()
                 if not any(low <= seen.number <= high for low, high in reading.excused)
             ]
@@ -300,14 +305,14 @@ _MILD: Final = re.compile(
 _GRAVE: Final = re.compile(rb"^\W{0,4}(?:\S+: )?(?:E:|[Ee][Rr][Rr][Oo][Rr]\b|[Ff][Aa][Tt][Aa][Ll]\b|FAILED|failed|CRITICAL|panic)")
 
 
-def _score(rule: Rule, seen: Sighting, lines: int, count: int) -> float:
+def _score(rule: Rule, seen: Sighting, reading: _Reading, count: int) -> float:
     """Weigh a line: its rule, its tone, how near to the end it stands, how rare its like is."""
     score = float(rule.weight)
     if rule.weight < 100 and _MILD.search(seen.line):  # noqa: PLR2004 - a root cause is one in any tone
         score -= 20
     elif _GRAVE.search(seen.line):
         score += 3
-    distance = lines - seen.number
+    distance = reading.lines - seen.number
     if distance > _NEAR:
         score -= min(25.0, 4 * log2(distance / _NEAR))
     if count > _TAIL_LINES and rule.weight < _STRONG:

@@ -38,6 +38,7 @@ _MASKS: Final = (
     ("<path>", r"\b[\w.+-]+(?:/[\w.+@%~-]+)+\.\w{1,5}(?::\d+){0,2}\b"),
     ("<file>", r"\b[\w-]+\.(?:py|sh|c|cc|cpp|h|go|rs|java|js|ts|rb|pl|ya?ml|json|toml|cfg|conf|ks|log|txt|xml|spec|rpm|deb|iso|img|qcow2|raw|gz|xz|zst|zip|tar|jar|whl|tgz)(?::\d+){0,2}\b"),
     ("<host>", rf"\b(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_TLD})\b(?::\d{{1,5}})?"),
+    ("<n>", r"\b\d+(?:\.\d+)? ?(?:ms|msec|s|secs?|seconds?|m|mins?|minutes?|h|hours?|%|[kKMGT]i?B(?:/s)?|bytes)(?![\w.-])"),
     ("<version>", r"\bv?\d+(?:\.\d+)+(?:[-+~:_.]?\w+)*\b|\b\d+:\d[\w.+~-]*"),
     ("<id>", r"\b(?:i|ami|vol|sg|subnet|vpc|eni|snap|req|tmp|temp|run|job|build)[-_.][0-9A-Za-z]{6,}\b"),
     ("<hex>", r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b|\b(?=[0-9A-F]*\d)(?=[0-9A-F]*[A-F])[0-9A-F]{7,}\b"),

@@ -112,7 +112,7 @@ RULES: Final = (
         "kubernetes.server",
         "unavailable",
         r"(?i)Error from server \((?:ServiceUnavailable|InternalError|Timeout|TooManyRequests)\)|The connection to the server .* was refused|etcdserver: (?:request timed out|leader changed)|Unable to connect to the server|apiserver (?:not ready|is shutting down)|FailedScheduling|nodes are available: \d+",
-        "Error from server (ServiceUnavailable): the server is currently unable to handle the request",
+        "0/3 nodes are available: 3 Insufficient storage. FailedScheduling",
         "kubectl applied",
         weight=CAUSE - 2,
     ),

@@ -181,7 +181,7 @@ RULES: Final = (
         "maven.failed",
         "config",
         r"\[ERROR\] Failed to execute goal|\[INFO\] BUILD FAILURE|^BUILD FAILED|^FAILURE: Build failed|Execution failed for task|\.\.+ FAILURE \[",
-        "[INFO] BUILD FAILURE",
+        "FAILURE: Build failed with an exception.",
         "[INFO] BUILD SUCCESS",
         weight=VAGUE,
     ),

@@ -44,11 +44,19 @@ RULES: Final = (
     Rule(
         "disk.io_error",
         "infrastructure",
-        r"(?i)input/output error|\bEIO\b|I/O error, dev|Buffer I/O error|critical (?:medium|target) error|Medium Error|uncorrectable (?:error|ECC)|ata\d+.*(?:failed command|exception Emask)|EXT4-fs error|XFS .*(?:corruption|metadata I/O error|shutdown)|BTRFS (?:error|critical)|Stale (?:NFS )?file handle|\bESTALE\b|nfs: server .* not responding|structure needs cleaning",
+        r"(?i)input/output error|\bEIO\b|I/O error, dev|Buffer I/O error|critical (?:medium|target) error|Medium Error|uncorrectable (?:error|ECC)|Stale (?:NFS )?file handle|\bESTALE\b|nfs: server .* not responding|structure needs cleaning",
         "dd: error reading '/dev/sdb': Input/output error",
         "I/O scheduler registered",
         weight=CAUSE + 4,
         unless=r"fd0|sr0",
+    ),
+    Rule(
+        "disk.fs_error",
+        "infrastructure",
+        r"ata\d+.*(?:failed command|exception Emask)|EXT4-fs error|XFS .*(?:[Cc]orruption|metadata I/O error|[Ss]hutdown)|BTRFS (?:error|critical)",
+        "[  812.1] EXT4-fs error (device sda1): ext4_lookup:1590: comm tar: deleted inode referenced: 131",
+        "EXT4-fs (sda1): mounted filesystem",
+        weight=PHRASE,
     ),
     Rule(
         "fs.corrupt",
@@ -112,7 +120,7 @@ RULES: Final = (
     Rule(
         "left.over",
         "dirty",
-        r"(?i)already exists and is not (?:an )?empty|destination path '.*' already exists|(?:directory|target|output(?: directory)?|VM|domain|container|volume group|logical volume|image|network|pool) ['\"]?\S{1,120}['\"]? already exists|File exists$|\bEEXIST\b|already exists in (?:volume group|the)|name .* is already in use|is already (?:defined|registered|running)|Output directory exists|would be overwritten by (?:merge|checkout)|leftover|stale (?:pid|lock) ?file|Address already in use|EADDRINUSE|port is already allocated|a logical volume .* exists",
+        r"(?i)already exists and is not (?:an )?empty|directory not empty|destination path '.*' already exists|(?:directory|target|output(?: directory)?|VM|domain|container|volume group|logical volume|image|network|pool) ['\"]?\S{1,120}['\"]? already exists|File exists$|\bEEXIST\b|already exists in (?:volume group|the)|name .* is already in use|is already (?:defined|registered|running)|Output directory exists|would be overwritten by (?:merge|checkout)|leftover|stale (?:pid|lock) ?file|Address already in use|EADDRINUSE|port is already allocated|a logical volume .* exists",
         "fatal: destination path 'src' already exists and is not an empty directory.",
         "created directory",
         weight=PHRASE + 3,
@@ -138,7 +146,7 @@ RULES: Final = (
         "mkfs.failed",
         "config",
         r"(?i)^(?:mkfs\S*|mke2fs|mkswap|mksquashfs|xorriso|genisoimage|mkisofs|parted|sfdisk|sgdisk|fdisk|wipefs|tune2fs|resize2fs|grub2?-(?:install|mkimage|probe)|dracut|mkinitramfs|update-initramfs|qemu-img|virt-(?:resize|customize|sysprep|make-fs)|guestfish|libguestfs)(?:\[\d+\])?: (?:error|fatal|.*(?:failed|cannot|could not|unable|invalid|illegal|not found|does not exist|unrecognized|unknown|bad|required))",
-        "qemu-img: Could not open 'disk.qcow2': Could not read image header",
+        "grub2-install: error: will not proceed with blocklists.",
         "mkfs.ext4: done",
         weight=SYMPTOM + 5,
         unless=r"(?i)warning|ignoring",

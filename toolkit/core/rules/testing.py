@@ -55,6 +55,7 @@ RULES: Final = (
         "AssertionError: clock drift too large",
         "assertion ok",
         weight=PHRASE + 3,
+        unless=r"FAILED! =>",
     ),
     Rule(
         "test.flaky_marker",
