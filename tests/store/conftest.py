@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit.store import Store, open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Open = Callable[..., Store]
 

@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.histories import (
-    BUILD, T0, completes, ends, facts, fails, histories, history, holds, releases, restarts, starts,
+    BUILD,
+    T0,
+    completes,
+    ends,
+    facts,
+    fails,
+    histories,
+    history,
+    holds,
+    releases,
+    restarts,
+    starts,
 )  # fmt: skip
 from toolkit.core import events as ev
 from toolkit.core.progress import fold
