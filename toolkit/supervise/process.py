@@ -32,7 +32,7 @@ from toolkit.supervise.limits import Cause, Control, Limits
 from toolkit.supervise.loop import Loop
 from toolkit.supervise.recording import Nobody, Recorder, Recording
 from toolkit.supervise.signals import DUMPING, Signals
-from toolkit.supervise.spawn import CommandNotRunnable, environment, resolve, spawn
+from toolkit.supervise.spawn import CommandNotRunnable, as_started_by_a_shell, environment, resolve, spawn
 from toolkit.supervise.standby import Standby
 from toolkit.supervise.streams import keep_closed, open_channels
 
@@ -99,7 +99,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
         watch = Stopwatch()
         try:
             places = {target: channel.inlet for channel in channels for target in channel.targets}
-            pid = spawn(program, command, variables, places=places, signals=signals, cwd=cwd)
+            pid = spawn(program, command, as_started_by_a_shell(variables, program), places=places, signals=signals, cwd=cwd)
         except CommandNotRunnable:
             signals.restore()
             standby.dismiss()

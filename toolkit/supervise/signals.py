@@ -33,7 +33,6 @@ class Signals:
 
     def __init__(self) -> None:
         self.original_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        self.ignores_children = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
         self.defaults_for_child = sorted(number for number in PYTHONS_OWN if not _inherited_ignored(number))
         self.fd = -1
         self._writer = -1
@@ -71,8 +70,13 @@ class Signals:
             os.close(self._writer)
             self.fd = self._writer = -1
 
-    def set_wakeup_fd(self, fd: int) -> None:
-        signal.set_wakeup_fd(fd)
+    def forget_in_child(self) -> None:
+        """Between fork and exec: give the child the caller's dispositions, before any signal can reach it."""
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._saved.items():
+            signal.signal(number, signal.SIG_IGN if handler is signal.SIG_IGN else signal.SIG_DFL)
+        for number in self.defaults_for_child:
+            signal.signal(number, signal.SIG_DFL)
 
     def poke(self) -> None:
         """Wake the loop from another thread."""

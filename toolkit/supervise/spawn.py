@@ -1,7 +1,7 @@
 """Start a command exactly as the caller would have: same program, same environment, same descriptors, same signals.
 
-`posix_spawn` rather than fork: it is three times as cheap from a Python process and safe beside running threads. Only a caller
-that ignores SIGCHLD takes the fork, because nothing else can hand that on without losing the child's exit status.
+By fork and exec: glibc's `posix_spawn` is cheaper, but leaves the signals 32 and 33 ignored in the child, and cannot hand on an
+ignored SIGCHLD without losing the child's exit status.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -68,6 +69,12 @@ def environment(given: Mapping[str, str] | None, extra: Mapping[str, str]) -> En
     return Environment([(name, value) for name, value in variables if name not in extra] + list(extra.items()))
 
 
+def as_started_by_a_shell(variables: Environment, program: str) -> Environment:
+    """Name the program in `_` where a shell named us there: it tells each command its own path."""
+    ours = {sys.executable, sys.argv[0], *sys.orig_argv[:1]}
+    return Environment([(name, program if name == "_" and value in ours else value) for name, value in variables.variables])
+
+
 def resolve(command: Sequence[str], environ: Mapping[str, str], cwd: str | None = None) -> str:
     """Find the file that would be executed, by PATH where the name has no slash; CommandNotRunnable otherwise."""
     name = command[0]
@@ -98,80 +105,26 @@ def spawn(
     `places` maps descriptors of the child to those of ours that they become. All signals are blocked when this is called;
     the child starts with the caller's own mask and dispositions.
     """
-    try:
-        try:
-            return _start(program, command, environ, places, signals, cwd)
-        except OSError as error:
-            if error.errno != errno.ENOEXEC:
-                raise
-            # A script without #!: shells and execvp(3) hand it to sh.
-            return _start(SHELL, [SHELL, program, *command[1:]], environ, places, signals, cwd)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno == errno.ENOENT:
-            reason = f"its interpreter is missing ({reason})"
-        raise CommandNotRunnable(command[0], reason, NOT_RUNNABLE) from error
-
-
-def _start(
-    program: str,
-    command: Sequence[str],
-    environ: Environment,
-    places: Mapping[int, int],
-    signals: Signals,
-    cwd: str | None,
-) -> int:
-    if signals.ignores_children:
-        return _fork(program, command, environ, places, signals, cwd)
-    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in places.items()]
-    with _inside(cwd):
-        return os.posix_spawn(
-            program,
-            list(command),
-            environ,
-            file_actions=actions,
-            setsigmask=signals.original_mask,
-            setsigdef=signals.defaults_for_child,
-        )
-
-
-class _inside:  # noqa: N801 - reads as a statement
-    """Work in another directory for a moment; a descriptor brings us back even to a deleted one."""
-
-    def __init__(self, directory: str | None) -> None:
-        self.directory = directory
-        self.back = -1
-
-    def __enter__(self) -> None:
-        if self.directory is not None:
-            self.back = os.open(".", os.O_PATH | os.O_CLOEXEC)
-            os.chdir(self.directory)
-
-    def __exit__(self, *_: object) -> None:
-        if self.back >= 0:
-            os.fchdir(self.back)
-            os.close(self.back)
-
-
-def _fork(
-    program: str,
-    command: Sequence[str],
-    environ: Environment,
-    places: Mapping[int, int],
-    signals: Signals,
-    cwd: str | None,
-) -> int:
     told, tell = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        _become(program, command, environ, places, signals, cwd, tell)
-    os.close(tell)
-    failure = os.read(told, 16)
-    os.close(told)
-    if failure:
-        os.waitpid(pid, 0)
-        raise OSError(int(failure), os.strerror(int(failure)))
-    return pid
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(program, command, environ, places, signals, cwd, tell)
+        os.close(tell)
+        tell = -1
+        failure = os.read(told, 16)
+    except OSError as error:
+        raise CommandNotRunnable(command[0], error.strerror or str(error), NOT_RUNNABLE) from error
+    finally:
+        os.close(told)
+        if tell >= 0:
+            os.close(tell)
+    if not failure:
+        return pid
+    os.waitpid(pid, 0)
+    if int(failure) == errno.ENOENT:
+        raise CommandNotRunnable(command[0], "its interpreter is missing", NOT_FOUND)
+    raise CommandNotRunnable(command[0], os.strerror(int(failure)), NOT_RUNNABLE)
 
 
 def _become(  # noqa: PLR0913, PLR0917 - an exec has that many parts
@@ -184,16 +137,19 @@ def _become(  # noqa: PLR0913, PLR0917 - an exec has that many parts
     tell: int,
 ) -> NoReturn:
     try:
-        signals.set_wakeup_fd(-1)
-        for number in signals.defaults_for_child:
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signals.forget_in_child()
         for theirs, ours in places.items():
             os.dup2(ours, theirs)
         if cwd is not None:
             os.chdir(cwd)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals.original_mask)
-        os.execve(program, list(command), environ)  # noqa: S606 - no shell is the point
+        try:
+            os.execve(program, list(command), environ)  # noqa: S606 - no shell is the point
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            # A script without #!: shells and execvp(3) hand it to sh.
+            os.execve(SHELL, [SHELL, program, *command[1:]], environ)  # noqa: S606
     except OSError as error:
         os.write(tell, str(error.errno).encode())
     finally:

@@ -106,6 +106,8 @@ def _serve(commands: int, answers: int, channels: Sequence[Channel]) -> NoReturn
     try:
         left = dict(enumerate(channels))
         kept = {commands, answers, *(fd for channel in channels for fd in (channel.source, channel.outlet.fd))}
+        for channel in channels:
+            channel.inlet = -1
         for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
             if fd not in kept:
                 _close_quietly(fd)

@@ -8,7 +8,7 @@ close our end at once, without waiting for data: the build's very next write get
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import fcntl
 import os
 import select
@@ -153,6 +153,15 @@ class Channel:
             else:
                 self.pending[0] = self.pending[0][written:]
 
+    def _shut_down(self) -> None:
+        """Closing a socket with unread bytes in it would give the build a reset instead of a broken pipe."""
+        import socket
+
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.source)) as end:
+            end.shutdown(socket.SHUT_RDWR)
+            while os.read(self.source, PIECE):
+                pass
+
     def close_inlet(self) -> None:
         """Leave the writing end to the child alone."""
         if self.inlet >= 0:
@@ -165,6 +174,8 @@ class Channel:
         if self.open:
             self.open = False
             self.pending.clear()
+            if self.kind == "socket":
+                self._shut_down()
             os.close(self.source)
             self.outlet.close()
 

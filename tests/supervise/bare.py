@@ -1,0 +1,144 @@
+"""Runs a scene twice, bare and under the wrapper, and gives what its surroundings could see of each."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+WRAPPER = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} /tmp/wrap-logs"
+PATIENCE_SECONDS = 30.0
+COLUMNS, ROWS = 80, 24
+ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHON": sys.executable}
+
+PRELUDE = """
+shown() { until grep -q -- "$2" "$1" 2>/dev/null; do sleep 0.01; done; }   # FILE TEXT: wait for it
+gone() { while kill -0 "$1" 2>/dev/null; do sleep 0.01; done; }            # PID: wait for its end
+"""
+
+Step = tuple[bytes, bytes | Callable[["Screen"], None]]
+
+
+class Seen(NamedTuple):
+    """What a caller sees of a command."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    files: dict[str, bytes]
+
+
+class Screen(NamedTuple):
+    """A terminal in a test's hands: the master's descriptor, and the process in front of it."""
+
+    master: int
+    pid: int
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def scene(script: str, folder: Path, wrapper: str, *, stdin: bytes = b"", executable: str = "bash") -> Seen:
+    """Run a shell script in which `$W` stands before the command that is to be wrapped, between pipes."""
+    folder.mkdir()
+    process = subprocess.run(
+        [executable, "-c", f"W='{wrapper}'\n{PRELUDE}\n{script}"],
+        cwd=folder, env=ENVIRONMENT, input=stdin, capture_output=True, check=False, timeout=PATIENCE_SECONDS,
+        start_new_session=True,
+    )  # fmt: skip
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    return Seen(process.returncode, process.stdout, _anonymous(process.stderr), files)
+
+
+def both(script: str, folder: Path, *, stdin: bytes = b"") -> tuple[Seen, Seen]:
+    """Give what is seen of the bare and of the wrapped scene, played at the same time."""
+    with ThreadPoolExecutor() as pool:
+        bare = pool.submit(scene, script, folder / "bare", "", stdin=stdin)
+        wrapped = pool.submit(scene, script, folder / "wrapped", WRAPPER, stdin=stdin)
+        return bare.result(), wrapped.result()
+
+
+def on_screen(script: str, folder: Path, wrapper: str, steps: Sequence[Step], shell: Sequence[str]) -> Seen:
+    """Run the script in a session of its own on a terminal; each step waits for its cue on the screen, then types or acts."""
+    folder.mkdir()
+    (folder / "script").write_text(f"W='{wrapper}'\n{PRELUDE}\n{script}")
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm", "PS1": "$ "})
+    screen = Screen(master, pid)
+    screen.resize(ROWS, COLUMNS)
+    text = b""
+    try:
+        read_to = 0
+        for cue, act in steps:
+            while cue not in text[read_to:]:
+                text += _read(master, text)
+            read_to = text.index(cue, read_to) + len(cue)
+            if callable(act):
+                act(screen)
+            else:
+                os.write(master, act)
+        with contextlib.suppress(EOFError):
+            while True:
+                text += _read(master, text)
+        _, status = os.waitpid(pid, 0)
+    finally:
+        os.close(master)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    (folder / "script").unlink()
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    return Seen(os.waitstatus_to_exitcode(status), _anonymous(text), b"", files)
+
+
+def both_on_screen(script: str, folder: Path, *steps: Step, shell: Sequence[str] = ("bash", "--norc")) -> tuple[Seen, Seen]:
+    """Give what is seen of the bare and of the wrapped scene on a terminal."""
+    with ThreadPoolExecutor() as pool:
+        bare = pool.submit(on_screen, script, folder / "bare", "", steps, shell)
+        wrapped = pool.submit(on_screen, script, folder / "wrapped", WRAPPER, steps, shell)
+        return bare.result(), wrapped.result()
+
+
+def _read(master: int, before: bytes) -> bytes:
+    ready, _, _ = select.select([master], [], [], PATIENCE_SECONDS)
+    if not ready:
+        raise TimeoutError(f"the screen stands still after {before!r}")
+    try:
+        data = os.read(master, 1 << 16)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        data = b""
+    if not data:
+        raise EOFError(before)
+    return data
+
+
+def _anonymous(text: bytes) -> bytes:
+    """Take out what differs from run to run: process numbers in a shell's messages, and the wrapper's own words."""
+    text = re.sub(rb"(line \d+: +)\d+ ", rb"\1PID ", text)
+    text = re.sub(rb"\[(\d)\] \d+", rb"[\1] PID", text)
+    text = re.sub(rb"child \d+", b"child PID", text)
+    text = re.sub(rb"^\[(\d)\][+-]", rb"[\1]", text, flags=re.MULTILINE)
+    return text.replace(WRAPPER.encode() + b" ", b"$W ")
+
+
+def settle(seconds: float) -> Callable[[Screen], None]:
+    """Give a step that only waits."""
+    return lambda _screen: time.sleep(seconds)

@@ -1,0 +1,130 @@
+"""Signals: each reaches whom it would have reached, once, and ends whom it would have ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.supervise.bare import both
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COUNTING = """
+cat > count.py << 'EOF'
+import signal, sys, time
+names = sys.argv[1].split(",")
+out = open("got", "w", buffering=1)
+for name in names:
+    signal.signal(getattr(signal, "SIG" + name), lambda n, f: print(signal.Signals(n).name, file=out))
+signal.signal(signal.SIGALRM, lambda n, f: sys.exit(0))
+print("ready", file=out)
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[2]))
+while True:
+    signal.pause()
+EOF
+"""
+
+DEADLY = ("HUP", "INT", "QUIT", "TERM", "KILL", "USR1", "USR2", "ALRM", "ABRT", "TRAP", "SYS", "SEGV", "XCPU", "IO", "PWR", "PROF", "RTMIN", "34")
+
+CASES = {
+    "to the leader, caught": (
+        COUNTING + "$W $PYTHON count.py TERM,USR1,HUP 1.2 & p=$!; shown got ready; "
+        "for s in TERM USR1 HUP USR1; do kill -$s $p; sleep 0.1; done; wait $p; echo $?"
+    ),
+    "to the group, caught once each": (
+        COUNTING + "set -m; $W $PYTHON count.py TERM,USR1,HUP,INT 1.6 & p=$!; shown got ready; "
+        "for s in TERM USR1 HUP INT USR1 USR1 USR1; do kill -$s -- -$p; sleep 0.1; done; wait $p; echo $?"
+    ),
+    "to leader and group in turn": (
+        COUNTING + "set -m; $W $PYTHON count.py USR1,USR2 2 & p=$!; shown got ready; "
+        "for i in 1 2 3 4 5; do kill -USR1 -- -$p; sleep 0.1; kill -USR2 $p; sleep 0.1; done; wait $p; echo $?"
+    ),
+    "to the group, each child gets its own": (
+        COUNTING + "set -m; $W sh -c 'trap : TERM; $PYTHON count.py TERM 1.2; wait; cat got' & p=$!; shown got ready; "
+        "kill -TERM -- -$p; wait $p; echo $?"
+    ),
+    "to the leader, not to its children": (
+        COUNTING + "set -m; $W sh -c 'trap \"echo leader >> l\" TERM; $PYTHON count.py TERM 1.2; wait' & p=$!; shown got ready; "
+        "kill -TERM $p; wait $p; echo $?; cat l"
+    ),
+    "default ends the leader, its child goes on": (
+        "$W bash -c 'sleep 1 & echo $! > c; wait' & p=$!; shown c '[0-9]'; sleep 0.1; kill $p; wait $p; echo $?; "
+        "kill -0 $(cat c) && echo child lives; gone $(cat c); rm c"
+    ),
+    "a graceful stop": (
+        """$W bash -c 'trap "echo cleaning; sleep 0.2; echo clean; exit 12" TERM; echo up > u; sleep 1 & wait' & p=$!; """
+        """shown u up; kill $p; wait $p; echo $?"""
+    ),
+    "an interrupt ignored in the background": (
+        "$W sh -c 'echo up > u; sleep 0.8; echo survived' & p=$!; shown u up; kill -INT $p; wait $p; echo $?"
+    ),
+    "nohup survives its HUP": "nohup $W sh -c 'echo up > u; sleep 0.8; echo survived' 2> /dev/null & p=$!; shown u up; kill -HUP $p; wait $p; echo $?",
+    "signals without effect": "$W sh -c 'echo up > u; sleep 0.6; echo fine' & p=$!; shown u up; kill -WINCH $p; kill -URG $p; kill -CONT $p; wait $p; echo $?",
+    "a caught WINCH": COUNTING + "$W $PYTHON count.py WINCH,CONT,URG 1 & p=$!; shown got ready; kill -WINCH $p; sleep 0.1; kill -CONT $p; sleep 0.1; kill -URG $p; wait $p; echo $?",
+    "stopped and continued, leader": (
+        "set -m; $W $PYTHON -c 'import time; open(\"u\",\"w\").write(\"up\"); time.sleep(1); print(\"on\")' & p=$!; shown u up; "
+        "kill -TSTP $p; sleep 0.3; ps -o stat= -p $p | cut -c1; kill -CONT $p; sleep 0.2; wait $p; echo $?"
+    ),
+    "stopped and continued, group": (
+        "set -m; $W sh -c 'echo up > u; sleep 0.6; echo on' & p=$!; shown u up; "
+        "kill -STOP -- -$p; sleep 0.3; ps -o stat= -p $p | cut -c1; kill -CONT -- -$p; sleep 0.2; wait $p; echo $?"
+    ),
+    "stopping itself": (
+        "set -m; $W sh -c 'echo up > u; kill -STOP $$; echo on' & p=$!; shown u up; sleep 0.3; "
+        "ps -o stat= -p $p | cut -c1; kill -CONT $p; sleep 0.2; wait $p; echo $?"
+    ),
+    "TSTP ignored": (
+        "set -m; $W sh -c 'trap \"\" TSTP; echo up > u; sleep 0.8; echo on' & p=$!; shown u up; kill -TSTP -- -$p; sleep 0.3; "
+        "ps -o stat= -p $p | cut -c1; wait $p; echo $?"
+    ),
+    "killed with -9, the build dies at once": (
+        "$W sh -c 'echo $$ > c; exec sleep 9' & p=$!; shown c '[0-9]'; sleep 0.1; kill -9 $p; wait $p; echo $?; gone $(cat c); echo gone; rm c"
+    ),
+    "killed with -9, its children print on": (
+        "{ $W bash -c '(sleep 0.6; seq 1 20000; echo late) & echo up > u; wait' & p=$!; shown u up; sleep 0.1; kill -9 $p; wait $p; echo $? >&2; } | cksum"
+    ),
+    "the whole group killed with -9": (
+        "set -m; $W sh -c 'sleep 9 & echo $! > c; wait' & p=$!; shown c '[0-9]'; sleep 0.1; kill -9 -- -$p; wait $p; echo $?; gone $(cat c); rm c; "
+        "sleep 0.1; ps -o pid= -g $p | wc -l"
+    ),
+    "a CI agent: TERM to the group, then KILL": (
+        "set -m; $W sh -c 'trap \"\" TERM; echo up > u; sleep 9; sleep 9' & p=$!; shown u up; kill -TERM -- -$p; sleep 0.3; kill -0 $p && echo still; "
+        "kill -KILL -- -$p; wait $p; echo $?"
+    ),
+    "timeout --foreground": "timeout --foreground 0.8 $W sh -c 'sleep 1.5; echo no'; echo $?",
+    "timeout and a long trap": """timeout 0.8 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 2 & wait'; echo $?""",
+    "timeout -k": "timeout -k 0.5 0.8 $W sh -c 'trap \"\" TERM; sleep 9; sleep 9'; echo $?",
+    "setsid, and its group": "set -m; setsid -w $W sh -c 'echo $$ > c; exec sleep 9' & shown c '[0-9]'; sleep 0.1; kill $(cat c); wait $!; echo $?; rm c",
+    "many signals in a row": (
+        COUNTING + "set -m; $W $PYTHON count.py USR1 2.5 & p=$!; shown got ready; "
+        "for i in $(seq 1 30); do kill -USR1 -- -$p; sleep 0.05; done; wait $p; echo $?"
+    ),
+    "xargs is told": "seq 1 3 | xargs -n 1 $W sh -c 'kill -TERM $$' 2> /dev/null; echo $?",
+    "the reader of a pipe is interrupted too": (
+        "exec 2> /dev/null; set -m; { $W sh -c 'echo a; echo up > u; sleep 9' | cat; } & shown u up; sleep 0.1; kill -INT -- -$!; wait; echo $?"
+    ),
+}
+
+
+@pytest.mark.parametrize("script", CASES.values(), ids=CASES.keys())
+def test_signals(script: str, tmp_path: Path) -> None:
+    """A signal to the leader, to its group, from a terminal or from timeout(1) does what it would have done."""
+    bare, wrapped = both(script, tmp_path)
+
+    assert wrapped == bare
+
+
+@pytest.mark.parametrize("name", DEADLY)
+@pytest.mark.parametrize("whom", ["$p", "-- -$p"], ids=["leader", "group"])
+def test_deadly_signals(name: str, whom: str, tmp_path: Path) -> None:
+    """Whoever waits for a build that died of a signal sees it die of that signal."""
+    script = (
+        "ulimit -c 0; set -m; $W sh -c 'echo up > u; exec sleep 9' & p=$!; shown u up; sleep 0.05; "
+        f"kill -{name} {whom}; wait $p; echo $?"
+    )
+    bare, wrapped = both(script, tmp_path)
+
+    assert wrapped == bare
+    assert int(bare.stdout.split()[-1]) > 128, "the scene itself failed"
