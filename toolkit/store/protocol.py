@@ -105,6 +105,9 @@ class Store(Protocol):
     ) -> list[BuildRow]:
         """List builds, oldest first; a filter that is None filters nothing; `limit` keeps the newest."""
 
+    def row(self, build: str) -> BuildRow | None:
+        """Tell how one build stands; None when there is no such build."""
+
     def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
         """Give the build of this pipeline and target that was begun last; None as target matches only None."""
 

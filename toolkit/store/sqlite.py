@@ -46,6 +46,7 @@ LATEST = f"""
     select {", ".join(rows.ROW)} from build where pipeline is ? and target is ?
     order by started_ms desc, id desc limit 1
 """  # noqa: S608 - as above
+ONE = f"select {', '.join(rows.ROW)} from build where build = ?"  # noqa: S608 - as above
 FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
 REMEMBER = "insert into familiar (pipeline, state, shapes) values (?, ?, ?)"
 FORGET = """
@@ -135,6 +136,11 @@ class SqliteStore:
         """List builds, oldest first; `limit` keeps the newest."""
         wanted = (rows.plain(pipeline), rows.plain(target), held, -1 if limit is None else limit)
         return [rows.build_row(each) for each in reversed(self._fetch(BUILDS, wanted))]
+
+    def row(self, build: str) -> BuildRow | None:
+        """Tell how one build stands; None when there is no such build."""
+        found = self._fetch(ONE, (build,))
+        return rows.build_row(found[0]) if found else None
 
     def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
         """Give the build of this pipeline and target that was begun last."""

@@ -76,7 +76,7 @@ def _build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:
     if wanted.build == "new":
         return None
     if wanted.build is not None:
-        row = next((each for each in store.builds() if each.build == wanted.build), None)
+        row = store.row(wanted.build)
         if row is not None and (row.status == "completed" or row.abandoned):
             ended = "abandoned" if row.abandoned else "completed"
             raise Refused(

@@ -46,7 +46,7 @@ class Runner:
         self.ledger = Ledger(begin_run(store, wanted), phase=wanted.phase, host=HERE, warn=warn)
         self.states = {each.code: each for each in project.states}
         directory = log_directory(project.directory, self.ledger.build)
-        self.log = Spool(directory, run=self.ledger.run, redactor=Redactor(os.environ, project.redact), trouble=self.ledger.trouble)
+        self.log = Spool(directory, run=self.ledger.run, redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble)
         self.control = Control()
         self.scanner = MarkerScanner(project.states)
         names = {code: each.name for code, each in self.states.items()}
@@ -107,7 +107,7 @@ class Runner:
     def _diagnostician(self) -> Diagnostician:
         from toolkit.supervise.diagnosing import Diagnostician
 
-        return Diagnostician(self.project.rules, self.store, logs_directory(self.project.directory))
+        return Diagnostician([each.rule() for each in self.project.rules], self.store, logs_directory(self.project.directory))
 
     def _started(self, code: int) -> None:
         """A state begins: its own limits apply, when there are any."""
