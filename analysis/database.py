@@ -34,14 +34,16 @@ def script(name: str) -> str:
     return (SQL / f"{name}.sql").read_text()
 
 
-def frame(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
+def frame(
+    con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | list[Any] | None = None
+) -> pl.DataFrame:
     """Run one query and give its rows."""
-    relation = con.sql(query, params=params) if params else con.sql(query)
+    relation: duckdb.DuckDBPyRelation | None = con.sql(query, params=params) if params else con.sql(query)
     return pl.DataFrame() if relation is None else pl.DataFrame(Stream(relation.__arrow_c_stream__()))
 
 
 class Stream:
-    """A result on its way to Polars, which would keep the class of a relation and with it all of DuckDB past the end."""
+    """A result on its way to Polars, which would keep a relation's class, and so all of DuckDB, too long."""
 
     def __init__(self, capsule: object) -> None:
         """Take what a relation's `__arrow_c_stream__` gave."""

@@ -52,7 +52,8 @@ Row = tuple[int, str, int, int, str, str]
 """A fact as a store keeps it: `(id, build, seq, ts_ms, kind, body)`."""
 
 _STORED: Final = {
-    "id": pl.Int64(), "build": pl.String(), "seq": pl.Int64(), "ts_ms": pl.Int64(), "kind": pl.String(), "body": pl.String(),
+    "id": pl.Int64(), "build": pl.String(), "seq": pl.Int64(),
+    "ts_ms": pl.Int64(), "kind": pl.String(), "body": pl.String(),
 }  # fmt: skip
 
 

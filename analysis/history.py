@@ -1,9 +1,7 @@
 """The one door to recorded builds: whatever holds them, what comes out is the same four tables.
 
-    with History.open("sqlite:///.toolkit/history.db", cache=Path(".toolkit/cache/history")) as history:
-        history.attempts()               # polars LazyFrame; the columns are `analysis.tables.ATTEMPTS`
-        history.frame("select …")        # DuckDB SQL over events, attempts, runs, builds, facts -> polars DataFrame
-        history.duckdb()                 # the connection itself
+`History.open("sqlite:///.toolkit/history.db", cache=Path(".toolkit/cache/history"))` gives them as Polars frames
+(`attempts()`, `runs()`, `builds()`, `events()`) and as views of a DuckDB connection (`duckdb()`, `frame("select …")`).
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
 
 SCHEMAS: Final = {**TABLES, "facts": FACTS}
 _SQL_TYPES: Final = {
-    pl.String(): "varchar", pl.Int32(): "integer", pl.Int64(): "bigint", pl.Float64(): "double", pl.Boolean(): "boolean",
-    TABLES["events"]["ts"]: "timestamptz",
+    pl.String(): "varchar", pl.Int32(): "integer", pl.Int64(): "bigint", pl.Float64(): "double",
+    pl.Boolean(): "boolean", TABLES["events"]["ts"]: "timestamptz",
 }  # fmt: skip
 
 
@@ -45,7 +43,12 @@ class History:
 
     @classmethod
     def open(
-        cls, source: Recorded | str | Path, cache: Path, *, progress: Progress = lambda _: None, identity: str | None = None
+        cls,
+        source: Recorded | str | Path,
+        cache: Path,
+        *,
+        progress: Progress = lambda _: None,
+        identity: str | None = None,
     ) -> Self:
         """Bring the mirror below `cache` up to date and open it.
 
@@ -109,7 +112,7 @@ class History:
 
     def events(self) -> pl.LazyFrame:
         """Every line of the history in the interchange shape: `analysis.tables.EVENTS`."""
-        return self.frame("select * from events order by build, seq").lazy().cast(pl.Schema(TABLES["events"]))  # type: ignore[arg-type]
+        return self.frame("select * from events order by build, seq").lazy().cast(pl.Schema(TABLES["events"]))
 
     def facts(self) -> pl.LazyFrame:
         """The facts as recorded, holds and releases among them: `analysis.facts.FACTS`."""

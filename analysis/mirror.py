@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.database import connect, quoted
-from analysis.segments import take_in
+from analysis.segments import number_of, take_in
 from analysis.sources import DoesNotFitError, Progress, Source
 
 if TYPE_CHECKING:
@@ -92,12 +92,16 @@ class Manifest:
         self.identity = identity
         self.cursor: dict[str, Any] | None = told.get("cursor")
         self.segments: dict[str, dict[str, Any]] = told.get("segments", {})
-        self.next: int = told.get("next", 1)
+        self.next: int = told.get("next") or 1 + max(map(number_of, folder.glob("segment-*")), default=0)
         self.superseded: str | None = told.get("superseded")
 
     def but(self, **changes: Any) -> Manifest:  # noqa: ANN401 - the same
-        told = {"cursor": self.cursor, "segments": dict(self.segments), "next": self.next,
-                "superseded": self.superseded}
+        told = {
+            "cursor": self.cursor,
+            "segments": dict(self.segments),
+            "next": self.next,
+            "superseded": self.superseded,
+        }
         return Manifest(self.folder, self.identity, **{**told, **changes})
 
     @classmethod
@@ -107,7 +111,11 @@ class Manifest:
             told = json.loads((folder / "manifest.json").read_text())
             if told["version"] != VERSION or told["identity"] != identity:
                 return cls(folder, identity)
-            sizes = {f"{name}/{file}": size for name, each in told["segments"].items() for file, size in each["files"].items()}
+            sizes = {
+                f"{name}/{file}": size
+                for name, each in told["segments"].items()
+                for file, size in each["files"].items()
+            }
             if any((folder / file).stat().st_size != size for file, size in sizes.items()):
                 return cls(folder, identity)
             return cls(folder, identity, **told["what"], segments=told["segments"])

@@ -90,8 +90,8 @@ def save(con: duckdb.DuckDBPyConnection, manifest: Manifest, relations: dict[str
     for part, order in TABLES.items():
         file = folder / f"{part}.parquet"
         con.execute(
-            f"copy (select * replace ({manifest.next} as segment) from (select null as segment, * from {relations[part]}) "  # noqa: S608
-            f"order by {order}) to '{quoted(file)}' (format parquet, compression zstd, row_group_size {ROWS})"
+            f"copy (select {manifest.next} as segment, * from {relations[part]} order by {order}) "  # noqa: S608 - as above
+            f"to '{quoted(file)}' (format parquet, compression zstd, row_group_size {ROWS})"
         )
         told["files"][file.name] = file.stat().st_size
         told[part] = one(con, f"select count(*) from read_parquet('{quoted(file)}')")  # noqa: S608
@@ -103,7 +103,7 @@ def supersede(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
     if not one(con, "select count(*) from known"):
         return manifest
     if manifest.superseded is not None:
-        con.execute(f"insert into known from read_parquet('{quoted(manifest.folder / manifest.superseded)}')")  # noqa: S608
+        con.execute(f"insert into known from read_parquet('{quoted(manifest.folder / manifest.superseded)}')")
     return note(con, manifest)
 
 
@@ -131,6 +131,6 @@ def tidy(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> Manifest:
     return note(con, after.but(segments={name: told for name, told in after.segments.items() if name not in chosen}))
 
 
-def number_of(name: str) -> int:
+def number_of(name: str | Path) -> int:
     """Give the number in a segment's name."""
-    return int(name.rpartition("-")[2])
+    return int(str(name).rpartition("-")[2])

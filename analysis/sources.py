@@ -158,7 +158,9 @@ def _stage_file(con: duckdb.DuckDBPyConnection, file: Path, target: Path, offset
             raise
         raise BadInput(f"cannot read {file}: {str(error).splitlines()[0]}") from None
     if faulty is not None:
-        raise BadInput(f"{file}:{faulty - offset}: build, state, status and ts are required, and status must be one of {ours}")
+        raise BadInput(
+            f"{file}:{faulty - offset}: build, state, status and ts are required, and status must be one of {ours}"
+        )
     return int(lines)
 
 
@@ -185,4 +187,3 @@ def _column(name: str) -> str:
         return f'"{name}"'
     kind = {"held": "boolean", "retry_after": "double"}.get(name, "varchar")
     return f'cast(null as {kind}) as "{name}"'
-

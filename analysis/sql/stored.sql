@@ -2,7 +2,7 @@
 select id, build, kind, make_timestamptz(ts_ms * 1000) as ts,
     b.run, b.state, b.attempt, cast(seq as integer) as seq, b.name, b.pipeline, b.target,
     cast(b.labels as varchar) as labels, b.host, b.phase, b.arm, b.holder is not null as held,
-    coalesce(b.reason, b.note, b.why) as reason, b.by as who, b.outcome, b.error,
+    coalesce(b.reason, b.note, b.why, if(kind = 'run_started', 'first', null)) as reason, b.by as who, b.outcome, b.error,
     try_cast(b.exit_code as integer) as exit_code, b.signal, b.failure_class as class, b.signature, b.rule, b.template,
     b.retry_after, b.duration, b.inputs, cast(b.evidence as varchar) as evidence,
     if(kind = 'decided', cast(json_merge_patch('{{}}', json_object(

@@ -65,7 +65,7 @@ def _check(file: IO[bytes], name: str, progress: Callable[[int], None]) -> dict[
         if not raw.strip():
             continue
         try:
-            last[LINE.validate_json(raw)["build"]] = number
+            last[LINE.validate_json(raw.rstrip())["build"]] = number
         except ValidationError as error:
             faults.explain(number, error)
         if number % EVERY == 0:

@@ -94,11 +94,13 @@ class Faults:
         self.more = 0
 
     def note(self, place: int | str, key: str, what: str) -> None:
-        """Add one fault: `SOURCE:PLACE: key: what`."""
+        """Add one fault: `SOURCE:PLACE: key: what`; an empty place is left out."""
         if len(self.told) >= MOST_FAULTS:
             self.more += 1
             return
-        self.told.append(": ".join(part for part in (f"{self.source}:{place}", key, what) if part))
+        self.told.append(
+            ": ".join(part for part in (f"{self.source}:{place}" if place else self.source, key, what) if part)
+        )
 
     def explain(self, place: int | str, error: ValidationError) -> None:
         """Add what pydantic found, in words for whoever wrote the input."""
@@ -106,7 +108,7 @@ class Faults:
             key = ".".join(str(part) for part in each["loc"])
             what = _ADVICE.get(each["type"]) or _lower(each["msg"])
             if each["type"] == "json_invalid":
-                what = f"is not JSON ({_lower(each['msg'].removeprefix('Invalid JSON: '))})"
+                what = f"is not JSON ({each['msg'].removeprefix('Invalid JSON: ')})"
             elif each["type"] not in {"missing", "dict_type"}:
                 what += f", not {_shown(each['input'])}"
             self.note(place, key, what)
@@ -132,7 +134,7 @@ def _shown(value: object) -> str:
 
 
 def ordered(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Put a build's lines in order: by run where all tell it, by `seq` where all tell it, else by time; then as they came."""
+    """Put a build's lines in order: by run and by `seq` where all tell it, by time, and as they came."""
     by_run = all(row.get("run") is not None for row in rows)
     by_seq = all(row.get("seq") is not None for row in rows)
     return sorted(rows, key=lambda row: (row["run"] if by_run else 0, row["seq"] if by_seq else 0, row["ts_ms"]))

@@ -55,7 +55,7 @@ def facts_of(build: str, rows: Sequence[Mapping[str, Any]]) -> list[ev.Event]:
     completed: set[int] = set()
     for place, line in enumerate(lines):
         if line.run != run:
-            within = lines[place:] if line.run == lines[-1].run else [each for each in lines[place:] if each.run == line.run]
+            within = [each for each in lines[place:] if each.run == line.run]
             facts.append(_run_started(build, line, within, first=run == 0))
             run, completed = line.run, set()
         state = line.row["state"]
@@ -150,12 +150,12 @@ def _told(build: str, line: Numbered) -> list[ev.Event]:
     about: dict[str, Any] = {"build": build, "run": line.run, "state": row["state"], "name": row.get("name")}
     if status in SETTLED:
         kind = ev.StateReused if status == "reused" else ev.StateSkipped
-        more = {"inputs": row.get("inputs")} if status == "reused" else {}
+        more: dict[str, Any] = {"inputs": row.get("inputs")} if status == "reused" else {}
         return [kind(**about, ts_ms=row["ts_ms"], reason=row.get("error"), **more)]
     about["attempt"] = line.attempt
     facts: list[ev.Event] = []
     if line.opens:
-        given = {key: row.get(key) for key in ("phase", "host", "inputs")}
+        given: dict[str, Any] = {key: row.get(key) for key in ("phase", "host", "inputs")}
         facts.append(ev.AttemptStarted(**about, ts_ms=line.started_ms, **given))
     about |= {"ts_ms": row["ts_ms"], "duration": row.get("duration")}
     if status == "completed":
@@ -178,7 +178,7 @@ def _decided(build: str, line: Numbered, decision: Mapping[str, Any]) -> ev.Deci
         run=line.run,
         state=row["state"],
         name=row.get("name"),
-        attempt=line.attempt,
+        attempt=line.attempt or 1,
         phase=decision.get("phase") or row.get("phase") or "track-only",
         action=decision["action"],
         reason=decision.get("reason") or "",
