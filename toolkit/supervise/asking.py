@@ -42,7 +42,7 @@ def listens(address: str) -> bool:
 
 
 def _claim(directory: str) -> int:
-    for slot in range(SLOTS, 0, -1):
+    for slot in range(1, SLOTS + 1):
         try:
             descriptor = os.open(f"{directory}/slot.{slot}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

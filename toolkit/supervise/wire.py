@@ -7,9 +7,9 @@ A shell without a helper process can only open files, so the wire is a private d
     reply.N       values too long for an answer, as shell assignments
     value.N       the same in the other direction
 
-The answering FIFOs have no name that can be opened while nobody serves them: the supervisor holds them at consecutive
-descriptors from `base` on, and shells open `/proc/PID/fd/NUMBER`. When the supervisor dies, so does the path, and who
-is waiting reads the end of the file. Nothing of ours can make a build wait for ever.
+The answers go through pipes that have no name: the supervisor holds them at the descriptors after that of `req`, and
+shells open `/proc/PID/fd/NUMBER`. When the supervisor dies, so does the path, and who is waiting reads the end of the
+file. Nothing of ours can make a build wait for ever.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from collections.abc import Mapping
 
 from toolkit.core.values import Value
 
-SLOTS = 16
+SLOTS = 64
+CROWDED = 16
+"""From this slot on it is looked for shells that are gone."""
 LOWEST_DESCRIPTOR = 200
 """Where our descriptors begin to be looked for: out of the way of scripts that use small numbers."""
 LONGEST_ANSWER = 3000
 """Bytes; a FIFO takes 4,096 in one piece."""
+
+
+HOW = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+"""Both ends at once: so nobody who opens the other end has to wait for us, or finds it closed."""
 
 
 class Request(Value):
@@ -32,7 +38,7 @@ class Request(Value):
 
     slot: int
     owner: int
-    """The pid of the shell that claimed the slot."""
+    """The pid of the shell that claimed the slot; 0 where it does not matter."""
     verb: str
     code: str
     text: str
@@ -66,22 +72,25 @@ class Wire:
         if len(parts) != 4 or not parts[0].isdigit() or not 1 <= int(parts[0]) <= SLOTS:  # noqa: PLR2004 - four fields
             return None
         slot = int(parts[0])
-        self._free_the_dead(slot)
+        if slot > CROWDED:
+            self._free_the_dead(slot)
         verb, text = parts[1], parts[3]
         if verb.endswith("-file"):
             verb, text = verb.removesuffix("-file"), self._value(slot)
-        return Request(slot=slot, owner=self._owner(slot), verb=verb, code=parts[2], text=text)
+        owner = self._owner(slot) if verb == "begin" else 0
+        return Request(slot=slot, owner=owner, verb=verb, code=parts[2], text=text)
 
     def answer(self, request: Request, text: str) -> None:
-        """Let the shell that asked go on; one that is gone meanwhile is no trouble."""
-        slot = request.slot
-        if self._owner(slot) != request.owner:
-            return
+        """Let the shell that asked go on."""
         line = " ".join(text.split("\n")).encode("utf-8", "surrogateescape")[:LONGEST_ANSWER] + b"\n"
         try:
-            os.write(self.descriptors[slot], line)
+            os.write(self.descriptors[request.slot], line)
         except BlockingIOError:
             return
+
+    def still_waits(self, request: Request) -> bool:
+        """Tell whether the shell that asked is still there, for answers that come late."""
+        return self._owner(request.slot) == request.owner
 
     def leave_values(self, slot: int, values: Mapping[str, str]) -> None:
         """Put assignments where the shell at `slot` sources them after the answer `reuse values`."""
@@ -97,10 +106,7 @@ class Wire:
 
     def _free_the_dead(self, busy: int) -> None:
         """Give back slots of shells that ended, before the last ones are taken."""
-        taken = [slot for slot in range(1, SLOTS + 1) if os.path.exists(f"{self.directory}/slot.{slot}")]
-        if len(taken) < SLOTS // 2:
-            return
-        for slot in taken:
+        for slot in range(1, SLOTS + 1):
             owner = self._owner(slot)
             if slot != busy and owner and not os.path.exists(f"/proc/{owner}"):
                 self._drain(slot)
@@ -150,14 +156,14 @@ def _private_directory(parent: str) -> str:
 
 
 def _contiguous(directory: str) -> list[int]:
-    """Open the FIFOs at consecutive descriptors: the requests, then one for each slot."""
-    opened = []
-    for name in ("req", *(f"ack.{slot}" for slot in range(1, SLOTS + 1))):
-        path = f"{directory}/{name}"
-        os.mkfifo(path, 0o600)
-        opened.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
-        if name != "req":
-            os.unlink(path)
+    """Open what is asked and answered through at consecutive descriptors: the requests, then one for each slot."""
+    os.mkfifo(f"{directory}/req", 0o600)
+    opened = [os.open(f"{directory}/req", HOW)]
+    for _ in range(SLOTS):
+        reading, writing = os.pipe()
+        opened.append(os.open(f"/proc/self/fd/{reading}", HOW))
+        os.close(reading)
+        os.close(writing)
     base = LOWEST_DESCRIPTOR
     placed: list[int] = []
     while len(placed) < len(opened):

@@ -3,7 +3,7 @@
 #   state CODE [NAME] -- COMMAND…     run a step as a numbered state
 #   state_output NAME=VALUE…          remember values for what follows, also when the state is reused
 #
-# Inside `toolkit run` the helper talks to the supervisor through two FIFOs and starts no process. Every FIFO is opened
+# Inside `toolkit run` the helper talks to the supervisor through a FIFO and a pipe and starts no process. Both are opened
 # through /proc/PID/fd, where nothing can hang: a supervisor that is gone is a path that does not exist, and one that goes
 # while we wait is an end of file. Outside `toolkit run`, or when nobody listens, a step just runs.
 
@@ -70,8 +70,10 @@ __tk_trace() {
 __tk_ask() {
     __tk_reply=
     __tk_connect || return 0
-    printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 2>/dev/null 1<>"$__tk_dir/req" || return 0
-    IFS= read -r __tk_reply 2>/dev/null <"/proc/$__tk_pid/fd/$((__tk_base + __tk_slot))" || __tk_reply=
+    {
+        printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 1<>"$__tk_dir/req" &&
+            IFS= read -r __tk_reply <"/proc/$__tk_pid/fd/$((__tk_base + __tk_slot))"
+    } 2>/dev/null || __tk_reply=
 }
 
 # Values that do not fit into one short line go through a file.
@@ -110,7 +112,7 @@ __tk_connect() {
     set -C
     __tk_owner=
     __tk_slot=1
-    while [ "$__tk_slot" -le 16 ]; do
+    while [ "$__tk_slot" -le 64 ]; do
         if { printf '%s\n' "$__tk_me" >"$__tk_dir/slot.$__tk_slot"; } 2>/dev/null; then
             __tk_owner=$__tk_me
             break
