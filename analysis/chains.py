@@ -14,10 +14,14 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from numpy.typing import NDArray
 
 GRID: Final = 1.25
 """Gaps are rounded to powers of this: the chance of recovery changes little over a quarter."""
+FADED: Final = 0.25
+"""What an outcome counts for when its state recovers differently of late."""
 _LEAST_GAP: Final = 1.0
 GROUP: Final = ("pipeline", "state", "class", "signature")
 _SHAPE: Final = ("again", "again_in_place", "held_out", "ended", "ended_in_place", "gap", "other", "other_gap")
@@ -60,11 +64,14 @@ class Chains:
         )  # fmt: skip
 
 
-def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> pl.DataFrame:
+def chained(
+    episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float, faded: tuple[datetime, set[tuple[str, int]]] | None = None
+) -> pl.DataFrame:
     """Give one row per distinct chain of each group (`GROUP`), with its `weight`.
 
     `episodes` are those of `analysis.episodes`, `attempts` tidy ones. `likeness` (0 to 1) says how alike the fates of
     one incident are: an incident of n chains stands for n / (1 + (n - 1) likeness), its effective sample size.
+    `faded` names a moment and the (pipeline, state) pairs whose chains from before it count for a quarter.
     """
     usable = episodes.filter(pl.col("censored").is_null() | (pl.col("censored") != "changed_inputs"))
     ordered = usable.sort("pipeline", "build", "state", "over", "attempt")
@@ -78,6 +85,7 @@ def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> 
         pl.col("class").first(),
         pl.col("signature").first(),
         pl.col("incident").first(),
+        pl.col("over").first(),
         (failed & ~in_place).sum().alias("again"),
         (failed & in_place).sum().alias("again_in_place"),
         pl.col("gap").filter(failed).sum().alias("held_out"),
@@ -91,6 +99,12 @@ def chained(episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float) -> 
     size = pl.len().over("incident")
     weight = (1.0 / (1.0 + (size - 1) * likeness)).mean().over(GROUP)
     weighed = chains.with_columns(weight.alias("weight"))
+    if faded is not None:
+        since, places = faded
+        old = (pl.col("over") < since) & pl.struct("pipeline", "state").map_elements(
+            lambda row: (row["pipeline"], row["state"]) in places, return_dtype=pl.Boolean
+        )
+        weighed = weighed.with_columns(pl.when(old).then(pl.col("weight") * FADED).otherwise("weight").alias("weight"))
     rounded = weighed.with_columns(_rounded(name) for name in ("held_out", "gap", "other_gap"))
     keys = [*GROUP, *_SHAPE]
     return rounded.group_by(keys).agg(pl.col("weight").sum()).sort(keys)

@@ -11,6 +11,7 @@ import polars as pl
 from analysis.attempts import tidy, understood
 from analysis.chains import GROUP, bases, chained, likeness
 from analysis.costs import Costs, costs
+from analysis.drift import drift, faded, split
 from analysis.episodes import episodes
 from analysis.limits import checkpoint, timeout
 from analysis.pooling import REST, Group, kinship, lending, likely
@@ -81,6 +82,7 @@ def recommend(
             for code in paid.states
         ),
         unclassified=Unclassified(failures=unknown, share=unknown / failures.height if failures.height else 0.0),
+        notes=tuple(change.why for change in drift(ours, failures)),
     )
 
 
@@ -100,8 +102,9 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
     )  # fmt: skip
     of = {_group(row): row for row in facts.iter_rows(named=True)}
     base = {group: often.get((group.pipeline, group.state, group.signature or ""), 0.0) for group in of}
-    alike = likeness(named)
-    chains = chained(told, known, alike).pipe(_regrouped, named)
+    since = split(known)
+    old = (since, faded(told, since)) if since is not None else None
+    chains = chained(told, known, likeness(named), old if old and old[1] else None).pipe(_regrouped, named)
     kin = dict(kinship(chains, base, pipeline))
     amount = lending(kin)
     learnt = []

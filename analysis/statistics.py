@@ -20,7 +20,7 @@ _TAILS: Final = (0.05, 0.95)
 def interval(draws: Array) -> Interval:
     """Give the mean of equally likely values and their central 90 % interval; it always holds the mean."""
     low, high = np.quantile(draws, _TAILS)
-    mean = float(draws.mean())
+    mean = float(draws.mean()) if np.ptp(draws) else float(draws[0])
     return Interval(mean=mean, low=min(float(low), mean), high=max(float(high), mean))
 
 

@@ -1,0 +1,248 @@
+"""One recorded build, lived through again under other decisions: what was recorded where it applies, chance where not.
+
+The recorded attempts are walked in order. While a decision is what was done, the record is followed, to the second.
+Where it differs, the walk leaves the record, lives through what nobody observed with the chances of one draw from the
+posterior, and joins the record again where the state was seen to pass, or at the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from analysis.recovery import DIRTY, NOISE, OUTAGE, RANDOM, STUCK, repaired
+from toolkit.core.action import Action, Hold, Retry, Wait
+from toolkit.core.policy import Policy
+from toolkit.core.situation import Diagnosis, Situation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from analysis.costs import Costs
+    from toolkit.core.pipeline import StateConfig
+
+Decide = Callable[[Situation, Policy], Action]
+_MOST_TURNS: Final = 60
+_PROBES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A recorded attempt; times in seconds since 1970."""
+
+    run: int
+    state: int
+    status: str
+    began: float
+    over: float
+    duration: float
+    diagnosis: Diagnosis
+    next: str | None = None
+    """Of a failure: `in_place`, `start_over`, `resume`, `never`."""
+    recovered: bool | None = None
+    gap: float = 0.0
+    decided: str | None = None
+    """The action that was recorded as the decision about the failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw from the posterior for one group of failures."""
+
+    share: tuple[float, float, float, float]
+    chance: float
+    length: float
+
+    def passes(self, way: int, gap: float, *, in_place: bool) -> float:
+        """Give the chance that an attempt after a gap passes, for a failure that behaves in a given way."""
+        if way == OUTAGE:
+            return (1 - NOISE) * -float(np.expm1(-gap / self.length))
+        if way == STUCK:
+            return float(repaired(gap))
+        return NOISE if way == DIRTY and in_place else self.chance
+
+    def ways(self, step: Step) -> list[float]:
+        """Give how likely each way is, once it is known how the record went on after the failure."""
+        told = list(self.share)
+        if step.recovered is not None and step.next is not None:
+            in_place = step.next != "start_over"
+            for way in (RANDOM, OUTAGE, STUCK, DIRTY):
+                passing = self.passes(way, step.gap, in_place=in_place)
+                told[way] *= passing if step.recovered else 1 - passing
+        total = sum(told)
+        return [each / total for each in told] if total > 0 else list(self.share)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a build: seconds of wall clock and machine, and counts."""
+
+    clock: float = 0.0
+    machine: float = 0.0
+    observed: float = 0.0
+    """Seconds of `clock` that were recorded rather than estimated."""
+    start_overs: int = 0
+    retries: int = 0
+    futile: int = 0
+    held: int = 0
+    green: bool = False
+
+
+@dataclass(slots=True)
+class Walk:
+    """A build on its way through its record."""
+
+    steps: Sequence[Step]
+    decide: Decide
+    policy: Policy
+    states: Mapping[int, StateConfig]
+    draws: Mapping[tuple[int, str, str], Draw]
+    costs: Costs
+    luck: NDArray[np.float64]
+    response: float
+    outcome: Outcome = field(default_factory=Outcome)
+    earlier: dict[int, list[Diagnosis]] = field(default_factory=dict)
+    first_failed: dict[int, float] = field(default_factory=dict)
+    failures: int = 0
+    rolled: int = 0
+
+    def live(self) -> Outcome:
+        """Walk from the first attempt to the end."""
+        at = 0
+        while at < len(self.steps):
+            self._follow(at)
+            step = self.steps[at]
+            onwards = self._failed(at) if step.status == "failed" else at + 1
+            if onwards > at + 1 and onwards <= len(self.steps):
+                self._joined(onwards - 1)
+            at = onwards
+        return self.outcome
+
+    def _follow(self, at: int) -> None:
+        step = self.steps[at]
+        before = self.steps[at - 1].over if at and self._came_from == at - 1 else step.began
+        self._pass_time(max(step.over - before, 0.0), step.duration, seen=True)
+        if at and self._came_from == at - 1 and step.run != self.steps[at - 1].run and not self._resumed(at):
+            self.outcome.start_overs += 1
+            self.first_failed.clear()
+        self._came_from = at
+        self.outcome.green = step.status == "completed" and at == len(self.steps) - 1
+        if at and self.steps[at - 1].run == step.run and self.steps[at - 1].state == step.state and self.steps[at - 1].status == "failed":
+            self.outcome.retries += 1
+            self.outcome.futile += step.status == "failed"
+
+    _came_from: int = -1
+
+    def _joined(self, at: int) -> None:
+        """The record is joined behind a step whose place was taken by what was lived through instead."""
+        self._came_from = at
+        self.outcome.green = at == len(self.steps) - 1
+
+    def _resumed(self, at: int) -> bool:
+        return self.steps[at].state > self.steps[0].state
+
+    def _pass_time(self, clock: float, machine: float, *, seen: bool) -> None:
+        self.outcome.clock += clock
+        self.outcome.machine += machine
+        self.outcome.observed += clock if seen else 0.0
+
+    def _failed(self, at: int) -> int:
+        """Decide about the failure at a step, live through what follows, and give the step to go on at."""
+        step = self.steps[at]
+        ways: list[float] | None = None
+        held_out = 0.0
+        tried_in_place = False
+        for _ in range(_MOST_TURNS):
+            action = self._asked(step)
+            done = self._as_recorded(step, action, tried_in_place=tried_in_place)
+            if done:
+                self.outcome.held += isinstance(action, Hold)
+                return at + 1
+            draw = self._draw(step)
+            ways = ways if ways is not None else draw.ways(step)
+            if isinstance(action, Hold):
+                return self._hold(at)
+            in_place, waited, machine = self._way_back(step, action)
+            tried_in_place = tried_in_place or in_place
+            self._pass_time(waited, machine, seen=False)
+            held_out += waited
+            passing = [draw.passes(way, waited, in_place=in_place) for way in range(4)]
+            if self._roll() < sum(share * each for share, each in zip(ways, passing, strict=True)):
+                self._pass_time(*[self.costs.states[step.state].completes] * 2, seen=False)
+                return self._beyond(at)
+            ways = [share * (1 - each) for share, each in zip(ways, passing, strict=True)]
+            ways = [share / max(sum(ways), 1e-12) for share in ways]
+            self._pass_time(step.duration, step.duration, seen=False)
+            if in_place:
+                self.outcome.futile += 1
+        return self._hold(at)
+
+    def _asked(self, step: Step) -> Action:
+        """Ask for a decision, as often as it says to ask again later."""
+        self.failures += 1
+        self.first_failed.setdefault(step.state, self.outcome.clock)
+        before = self.earlier.setdefault(step.state, [])
+        waits = 0.0
+        for _ in range(_PROBES):
+            now = self.outcome.clock + waits
+            action = self.decide(
+                Situation(
+                    state=self.states[step.state], now_ms=round((self.steps[0].began + now) * 1000), failure=step.diagnosis,
+                    earlier=tuple(before), build_failures=self.failures, elapsed_seconds=now - self.first_failed[step.state],
+                    build_minutes=now / 60,
+                ),
+                self.policy,
+            )  # fmt: skip
+            if not isinstance(action, Wait):
+                break
+            waits += action.pause.drawn(self._roll())
+        before.append(step.diagnosis)
+        return action
+
+    def _as_recorded(self, step: Step, action: Action, *, tried_in_place: bool) -> bool:
+        """Tell whether the record shows what was decided: then it is followed."""
+        if isinstance(action, Retry):
+            return step.next == "in_place" and not tried_in_place
+        if isinstance(action, Hold):
+            return step.next == "never" or (step.decided == "hold" and not tried_in_place)
+        resumes = bool(getattr(action, "resumable", False))
+        return step.next == "never" or step.next == ("resume" if resumes else "start_over")
+
+    def _way_back(self, step: Step, action: Action) -> tuple[bool, float, float]:
+        """Give whether the next attempt is in place, after how long, and how much machine time goes by until then."""
+        if isinstance(action, Retry):
+            self.outcome.retries += 1
+            return True, action.pause.drawn(self._roll()), 0.0
+        if getattr(action, "resumable", False):
+            return True, self.costs.delay, 0.0
+        self.outcome.start_overs += 1
+        self.first_failed.clear()
+        lead = self.costs.states[step.state].lead
+        return False, self.costs.delay + lead, lead
+
+    def _hold(self, at: int) -> int:
+        self.outcome.held += 1
+        completes = self.costs.states[self.steps[at].state].completes
+        self._pass_time(self.response + completes, completes, seen=False)
+        return self._beyond(at)
+
+    def _beyond(self, at: int) -> int:
+        """Give the step behind the next recorded pass of the state; without one, finish by what the states usually take."""
+        state = self.steps[at].state
+        for later in range(at + 1, len(self.steps)):
+            if self.steps[later].state == state and self.steps[later].status == "completed":
+                return later + 1
+        rest = sum(each.completes for code, each in self.costs.states.items() if code > state)
+        self._pass_time(rest, rest, seen=False)
+        self.outcome.green = True
+        return len(self.steps) + 1
+
+    def _draw(self, step: Step) -> Draw:
+        return self.draws[step.state, step.diagnosis.failure_class, step.diagnosis.signature]
+
+    def _roll(self) -> float:
+        self.rolled += 1
+        return float(self.luck[self.rolled % self.luck.size])
