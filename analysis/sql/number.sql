@@ -1,46 +1,59 @@
 -- Interchange events as facts: sorted, run and attempt given where they are missing, beginnings marked where only the end
 -- was told. In: facts (kind is a status). Out: numbered, where `pos` orders the lines of a build.
-create or replace temp table numbered as
+--
+-- Most builds are plain: their runs are told, and what begins and ends in a state is told by number or happens once. Only
+-- the odd ones are gone through in order, which is what takes the time.
+create or replace temp table lines as
 with per_build as (
     select build, row_number() over () as b, count(run) = count(*) as runs_given, count(seq) = count(*) as seqs_given
     from facts where kind in ('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped') group by build
 ),
 sorted as (
     select facts.*, b, runs_given, kind in ('completed', 'failed', 'interrupted') as is_end,
-        kind in ('reused', 'skipped') as is_settled,
-        row_number() over (
-            partition by b order by if(runs_given, run, 0), if(seqs_given, seq, 0), ts, id
-        ) as pos
+        kind in ('reused', 'skipped') as is_settled
     from facts join per_build using (build)
     where kind in ('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped')
-),
-once as (  -- a line that merely repeats the one before it says nothing
-    select * exclude (repeats) from (
-        select *, coalesce(
-            state = lag(state) over w and kind = lag(kind) over w and ts = lag(ts) over w
-            and run is not distinct from lag(run) over w and attempt is not distinct from lag(attempt) over w
-            and error is not distinct from lag(error) over w, false) as repeats
-        from sorted window w as (partition by b order by pos)
-    ) where not repeats
-),
-told as (  -- attempts told by number: all lines of the state have one, and none begins or ends twice
-    select b, state, coalesce(bool_and(attempt is not null and starts <= 1 and ends <= 1), true) as attempts_given
+    order by b, if(runs_given, run, 0), if(seqs_given, seq, 0), ts, id
+)
+select * exclude (repeats) from (
+    select *, row_number() over () as pos, coalesce(  -- a line that merely repeats the one before it says nothing
+        b = lag(b) over () and state = lag(state) over () and kind = lag(kind) over () and ts = lag(ts) over ()
+        and run is not distinct from lag(run) over () and attempt is not distinct from lag(attempt) over ()
+        and error is not distinct from lag(error) over (), false) as repeats
+    from sorted
+) where not repeats;
+
+create or replace temp table told as
+select *, attempts_given or happens_once as is_plain from (
+    select b, state,
+        -- attempts told by number: all lines of the state have one, and none begins or ends twice
+        bool_and(attempt is not null and starts <= 1 and ends <= 1) as attempts_given,
+        count(*) = 1 and bool_and(attempt is null and starts <= 1 and ends <= 1 and coalesce(first_start < first_end, true))
+            as happens_once,
+        bool_or(starts = 0) as has_orphans
     from (
-        select b, state, attempt, count(*) filter (kind = 'started') as starts, count(*) filter (is_end) as ends
-        from once where not is_settled group by b, state, attempt
+        select b, state, attempt, count(*) filter (kind = 'started') as starts, count(*) filter (is_end) as ends,
+            min(pos) filter (kind = 'started') as first_start, min(pos) filter (is_end) as first_end
+        from lines where not is_settled group by b, state, attempt
     ) group by b, state
+);
+
+create or replace temp table odd as
+select b from lines where not runs_given union select b from told where not is_plain;
+
+create or replace temp table numbered as
+with orphans as (  -- ends told by number whose beginning was not told
+    select b, state, attempt from lines where not is_settled and (b, state) in (select (b, state) from told where has_orphans)
+    group by b, state, attempt having not bool_or(kind = 'started')
 ),
 before as (
-    select once.*, coalesce(told.attempts_given, true) as attempts_given,
+    select l.*, coalesce(t.attempts_given, true) as attempts_given,
         lag(if(is_settled, null, kind) ignore nulls) over here as before_here,
         last_value(if(kind = 'skipped', null, kind) ignore nulls) over (
             here rows between unbounded preceding and 1 preceding) as settled_here
-    from once left join told using (b, state)
-    window here as (partition by b, state order by pos)
-),
-orphans as (  -- ends told by number whose beginning was not told
-    select b, state, attempt from before where attempts_given and not is_settled
-    group by b, state, attempt having not bool_or(kind = 'started')
+    from lines l left join told t on l.b = t.b and l.state = t.state
+    where l.b in (from odd)
+    window here as (partition by l.b, l.state order by pos)
 ),
 opening as (
     select before.*, case
@@ -66,3 +79,8 @@ select * exclude (b, is_end, runs_given, attempts_given, before_here, settled_he
         ) over (partition by b order by pos)) as run,
         if(is_settled, null, attempt_here) as attempt)
 from run_marks
+union all by name
+select l.* exclude (b, is_end, runs_given, is_settled) replace (if(is_settled, null, coalesce(l.attempt, 1)) as attempt),
+    kind = 'started' or is_end and o.b is not null as opens
+from lines l left join orphans o on l.b = o.b and l.state = o.state and l.attempt is not distinct from o.attempt
+where l.b not in (from odd)
