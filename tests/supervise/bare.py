@@ -75,11 +75,11 @@ def both(script: str, folder: Path, *, stdin: bytes = b"") -> tuple[Seen, Seen]:
 def on_screen(script: str, folder: Path, wrapper: str, steps: Sequence[Step], shell: Sequence[str]) -> Seen:
     """Run the script in a session of its own on a terminal; each step waits for its cue on the screen, then types or acts."""
     folder.mkdir()
-    (folder / "script").write_text(f"W='{wrapper}'\n{PRELUDE}\n{script}")
+    (folder / "script").write_text(f"W='{wrapper}'\nPS1='$ '\n{PRELUDE}\n{script}")
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(folder)
-        os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm", "PS1": "$ "})
+        os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm"})
     screen = Screen(master, pid)
     screen.resize(ROWS, COLUMNS)
     text = b""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.supervise.clock import monotonic
 from toolkit.supervise.signals import STOPPING
+from toolkit.supervise.standby import wait_for_the_group
 from toolkit.supervise.streams import STDERR, Copier, inherited_descriptors
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Loop:
         if self._wire_fd is not None:
             self._copier.watch(self._wire_fd)
         self.limits.connect(self._signals.poke)
+        self._signals.on(signal.SIGWINCH, self._resize)
         while self._end is None or self.limits.ending:
             self._turn(self._wait())
             self.limits.act()
@@ -152,10 +154,16 @@ class Loop:
         if now < self._look_at:
             return
         self._look_at = now + (self._seconds_to_look() or 0.0)
-        for channel in self._copier.open:
-            if channel.terminal is not None:
-                channel.terminal.agree()
+        self._agree()
         self._read_files()
+
+    def _agree(self) -> None:
+        """Let terminals and their twins be set alike, after all that was printed under the old settings."""
+        if any(channel.terminal for channel in self._copier.open):
+            self._copier.absorb()
+            for channel in self._copier.open:
+                if channel.terminal is not None and not channel.pending:
+                    channel.terminal.agree()
 
     def _read_files(self) -> None:
         for file in self._files:
@@ -171,9 +179,7 @@ class Loop:
             for _ in self._copier.turn(None):
                 if any(number in STOPPING for number in self._signals.take()):
                     self._copier.abandon()
-        for channel in self._channels:
-            if channel.open and channel.terminal is not None:
-                channel.terminal.agree()
+        self._agree()
         if left_behind:
             self._standby.take_over()
         else:
@@ -185,20 +191,21 @@ class Loop:
 
     def _signalled(self) -> None:
         arrived = deque(self._signals.take())
+        reap = False
         while arrived:
             number = arrived.popleft()
             if number == 0:
                 self.limits.obey()
             elif number == signal.SIGCHLD:
-                self._reap()
+                reap = True  # last: what stopped or ended the child reached us with it
             elif self._pass_on(number):
                 # What came twice to the group is one pending signal at the standby.
                 arrived.extend(later for later in self._signals.take() if later != number and later not in arrived)
+        if reap:
+            self._reap()
 
     def _pass_on(self, number: int) -> bool:
         """Give the child its copy of a signal, unless it has one already; tell whether it has."""
-        if number == signal.SIGWINCH:
-            self._resize()
         if number in STOPPING:
             self.stopped_by = number
         if self._standby.received(number):
@@ -209,8 +216,8 @@ class Loop:
 
     def _resize(self) -> None:
         for channel in self._copier.open:
-            if channel.terminal is not None and channel.terminal.resize():
-                channel.terminal.tell_resized()
+            if channel.terminal is not None:
+                channel.terminal.resize()
 
     def _reap(self) -> None:
         while self._end is None:
@@ -228,14 +235,17 @@ class Loop:
     def _stop(self, number: int) -> None:
         """Stop with the child, so that the caller's shell sees a stopped job."""
         self._copier.absorb()
-        for channel in self._copier.open:
-            if channel.terminal is not None:
-                channel.terminal.agree()
+        self._agree()
+        wait_for_the_group()
+        for other in self._signals.take():
+            if other not in {0, signal.SIGCHLD}:
+                self._pass_on(other)
         if _runs(self._child):
             return  # continued already, and so are we
         since = monotonic()
         self._signals.stop_ourselves(number)
         self.limits.slept(monotonic() - since)
+        self.limits.obey()
         self._resize()
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 STOPPING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
@@ -58,6 +59,11 @@ class Signals:
         for number in signal.valid_signals() - UNTOUCHED - (TERMINAL_ACCESS if terminal else frozenset()):
             if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
                 self._saved[number] = signal.signal(number, _noted)
+
+    def on(self, number: int, act: Callable[[], None]) -> None:
+        """Do something right when a signal comes, ahead of the loop."""
+        if number in self._saved:
+            signal.signal(number, lambda _number, _frame: act())
 
     def restore(self) -> None:
         """Put every handler back as it was before `install`."""

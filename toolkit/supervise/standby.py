@@ -11,6 +11,7 @@ It is forked before the child and before any thread; it costs a third of a milli
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -51,11 +52,7 @@ class Standby:
 
     def received(self, number: int) -> bool:
         """Tell whether a signal that reached us reached the whole group."""
-        # The kernel walks the group under the task list's lock; this takes the same lock, so the walk is over afterwards.
-        try:
-            os.setpgid(0, os.getpgrp())
-        except PermissionError:
-            pass  # a session's leader may not, which the kernel finds out with the lock held
+        wait_for_the_group()
         return self._ask(b"s", number)
 
     def drop(self, index: int) -> None:
@@ -99,6 +96,16 @@ class Standby:
                 os.close(fd)
         self._commands = self._answers = -1
         self.pid = 0
+
+
+def wait_for_the_group() -> None:
+    """Wait until a signal that is being sent to our group has reached all of it.
+
+    The kernel walks the group under the task list's lock. Joining the group that one is in takes the same lock and does
+    nothing else; a session's leader is refused, with the lock held all the same.
+    """
+    with contextlib.suppress(PermissionError):
+        os.setpgid(0, os.getpgrp())
 
 
 def _serve(commands: int, answers: int, channels: Sequence[Channel]) -> NoReturn:

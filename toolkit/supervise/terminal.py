@@ -5,15 +5,16 @@ caller's own, hence Ctrl-C, Ctrl-Z, job control, echo and raw mode are the kerne
 kept the twin of the real one: same size, same settings, changes carried over in both directions. It processes output as the
 real one would (`\\n` becomes `\\r\\n`), which is undone here, because the real one will do it again.
 
-What a program can still find out: the name of the terminal at descriptor 1, and that it is not its controlling one (tcgetpgrp
-fails). Where that matters, leave terminals alone with `capture="pipes"`.
+What a program can still find out: the name of the terminal at descriptor 1; that it is not its controlling one (tcgetpgrp
+fails); and, if it asks there within some microseconds of a SIGWINCH, the size before it. A second SIGWINCH would cure that and
+be a signal that the bare build does not get. Where any of this matters, leave terminals alone with `capture="pipes"`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-import signal
 import termios
 from typing import Any
 
@@ -36,49 +37,37 @@ class Terminal:
         self._size = bytes(SIZE_BYTES)
         self.resize()
 
-    def resize(self) -> bool:
-        """Give the twin the real one's size, and tell whether that changed it."""
-        try:
+    def resize(self) -> None:
+        """Give the twin the real one's size."""
+        with contextlib.suppress(OSError):
             size = fcntl.ioctl(self.real, termios.TIOCGWINSZ, bytes(SIZE_BYTES))
-            if size == self._size:
-                return False
-            fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
-        except OSError:
-            return False
-        self._size = size
-        return True
-
-    def tell_resized(self) -> None:
-        """Signal the size once more: who asked at the kernel's own SIGWINCH may have been faster than we were."""
-        try:
-            if os.tcgetpgrp(self.real) == os.getpgrp():
-                os.kill(0, signal.SIGWINCH)
-        except OSError:
-            return  # not our controlling terminal, so nobody here was signalled
+            if size != self._size:
+                fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+                self._size = size
 
     def agree(self) -> None:
-        """Carry changed settings from one to the other; what both changed differently, the build decides."""
-        try:
-            ours, theirs = termios.tcgetattr(self.master), termios.tcgetattr(self.real)
-            if ours == theirs:
-                self._agreed = ours
-                return
-            wanted = _merged(_merged(theirs, self._agreed, theirs), self._agreed, ours)
-            if wanted != theirs:
-                # From the background this stops us and the build alike, as it would have stopped the build.
-                termios.tcsetattr(self.real, termios.TCSANOW, wanted)
-            if wanted != ours:
-                termios.tcsetattr(self.master, termios.TCSANOW, wanted)
-            self._agreed = wanted
-        except termios.error:
-            return  # hung up
+        """Carry changed settings over, both ways; only while the twin is empty, or what it holds would be misread."""
+        with contextlib.suppress(termios.error):  # hung up
+            self._follow_the_twin()
+            theirs = termios.tcgetattr(self.real)
+            if theirs != self._agreed:
+                termios.tcsetattr(self.master, termios.TCSANOW, theirs)
+                self._agreed = termios.tcgetattr(self.master)
 
     def unprocessed(self, data: bytes) -> bytes:
-        """Undo the twin's output processing."""
-        self.agree()
+        """Undo what the twin did to output; before that, what the build set on the twin is set on the real one."""
+        with contextlib.suppress(termios.error):
+            self._follow_the_twin()
         if self._agreed[OFLAG] & NEWLINES == NEWLINES:
             return data.replace(b"\r\n", b"\n")
         return data
+
+    def _follow_the_twin(self) -> None:
+        ours = termios.tcgetattr(self.master)
+        if ours != self._agreed:
+            before, self._agreed = self._agreed, ours
+            # From the background this stops us and the build alike, as it would have stopped the build.
+            termios.tcsetattr(self.real, termios.TCSANOW, _merged(termios.tcgetattr(self.real), before, ours))
 
 
 def _merged(base: Settings, before: Settings, after: Settings) -> Settings:
