@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 EVIDENCE_LINES: Final = 20
 SUMMARY_CHARS: Final = 500
+ROOT: Final = 100
+"""The weight from which a line names its cause in any tone."""
 _COMPILING_PAYS: Final = 16 << 20
 """From so many bytes on, hyperscan's start-up costs less than it saves."""
 _TAIL_LINES: Final = 200
@@ -112,7 +114,7 @@ class Classifier:
         signal, exit_code = _end_of(signal, exit_code)
         reading = self._read(output, known_by(familiar))
         hits = self._hits(reading, state, exit_code, signal)
-        verdict = self._judge(hits, exit_code, signal, state, ended_by)
+        verdict = self._judge(hits, reading, exit_code, signal, state, ended_by)
         return _failure(verdict, hits, reading, _words_for(exit_code, signal, ended_by))
 
     def classify_line(self, line: bytes, *, state: int | None = None) -> Failure:
@@ -229,7 +231,7 @@ class Classifier:
 
     def _hits(self, reading: _Reading, state: int | None, exit_code: int | None, signal: int | None) -> list[_Hit]:
         hits: list[_Hit] = []
-        setback = 15 if exit_code or signal else 45
+        setback = 15 if exit_code or signal else 60
         for number, kept in reading.kept.items():
             rule = self._looked_for[number]
             if not rule.asks_for(state, exit_code, signal):
@@ -243,7 +245,13 @@ class Classifier:
         return hits
 
     def _judge(
-        self, hits: list[_Hit], exit_code: int | None, signal: int | None, state: int | None, ended_by: Ending | None
+        self,
+        hits: list[_Hit],
+        reading: _Reading,
+        exit_code: int | None,
+        signal: int | None,
+        state: int | None,
+        ended_by: Ending | None,
     ) -> tuple[Rule, _Hit | None] | None:
         """Choose the rule that explains the failure, with its line; None when nothing known does."""
         mine = [hit for hit in hits if self._place[id(hit.rule)] < self._own]
@@ -254,12 +262,14 @@ class Classifier:
             if not rule.match and rule.asks_for(state, exit_code, signal):
                 return rule, None
         known = [hit for hit in hits if not hit.rule.id.startswith("smell.")]
+        if exit_code is None and signal is None and reading.lines > _FEW:
+            known = [hit for hit in known if _confirmed(hit, hits)]
         best = known[0] if known else None
         by_end = self._by_end(exit_code, signal, state, ended_by)
         if by_end is not None:
             stronger = next((hit for hit in known if _overrules(hit, by_end)), None)
             return (stronger.rule, stronger) if stronger else (by_end, None)
-        if best is not None and best.score >= _least(exit_code):
+        if best is not None and best.score >= _least(exit_code, reading.lines):
             return best.rule, best
         if exit_code in (0, None) and signal is None:
             return None
@@ -279,6 +289,16 @@ class Classifier:
         return None
 
 
+def _confirmed(hit: _Hit, hits: list[_Hit]) -> bool:
+    """Whether a mere warning was followed by worse: without an exit code, a warning alone is no failure."""
+    if hit.rule.weight >= ROOT or hit.rule.fatal or not _MILD.search(hit.seen.line):
+        return True
+    return any(
+        other.seen.number >= hit.seen.number and other.score > _WORSE and not _MILD.search(other.seen.line)
+        for other in hits
+    )
+
+
 def _overrules(hit: _Hit, end: Rule) -> bool:
     """Whether a line explains the failure better than the way the process ended."""
     if hit.rule.fatal or (hit.rule.failure_class == "resource" and hit.score >= _STRONG):
@@ -289,27 +309,33 @@ def _overrules(hit: _Hit, end: Rule) -> bool:
 
 
 _STRONG: Final = 86.0
+_WORSE: Final = 24.0
+_FEW: Final = 3
+"""So few lines were picked out by somebody: what they say is meant."""
 
 
-def _least(exit_code: int | None) -> float:
+def _least(exit_code: int | None, lines: int) -> float:
     """The least score with which a line decides; output that may belong to a success needs more."""
     if exit_code == 0:
         return 84.0
-    return 12.0 if exit_code is not None else 40.0
+    return 12.0 if exit_code is not None or lines <= _FEW else 40.0
 
 
 _MILD: Final = re.compile(
     rb"(?i)^(?:\S+ ){0,3}\W{0,3}(?:W|WARN|WARNING|NOTICE|INFO|DEBUG|I|N)\b\]?[:\]\s]|level=(?:warn|info|debug)|\bwarning:|\bretrying\b|will retry|retry(?:ing)? in \d"
-    rb"|retries left|attempt \d+ ?(?:of|/)|\(\d+/\d+\)[.: ]|\bignor(?:ed|ing)\b|non-fatal|not fatal|continuing anyway|falling back|trying (?:again|next|other)|skipping"
+    rb"|retries left|attempt \d+ ?(?:of|/)|\(\d+/\d+\)[.: ]|\bignor(?:ed|ing)\b|non-fatal|not fatal|continuing anyway|falling back|trying (?:again|next|other)|skipping|^\[MIRROR\]|trying other mirror"
 )
+_CALM: Final = re.compile(rb"\bPASS(?:ED)?\b|^ok \d+|\.\.\. ok$|: ok$|\[ *OK *\]")
 _GRAVE: Final = re.compile(rb"^\W{0,4}(?:\S+: )?(?:E:|[Ee][Rr][Rr][Oo][Rr]\b|[Ff][Aa][Tt][Aa][Ll]\b|FAILED|failed|CRITICAL|panic)")
 
 
 def _score(rule: Rule, seen: Sighting, reading: _Reading, count: int) -> float:
     """Weigh a line: its rule, its tone, how near to the end it stands, how rare its like is."""
     score = float(rule.weight)
-    if rule.weight < 100 and _MILD.search(seen.line):  # noqa: PLR2004 - a root cause is one in any tone
+    if rule.weight < ROOT and not rule.fatal and _MILD.search(seen.line):
         score -= 20
+    elif _CALM.search(seen.line):
+        score -= 60
     elif _GRAVE.search(seen.line):
         score += 3
     distance = reading.lines - seen.number

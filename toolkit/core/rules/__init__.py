@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from toolkit.core.rules import (
@@ -21,7 +22,7 @@ from toolkit.core.rules import (
 )
 from toolkit.core.rules.ends import STALLED, TIMED_OUT
 from toolkit.core.rules.linear import linear
-from toolkit.core.rules.rule import Rule
+from toolkit.core.rules.rule import Rule, stamped
 from toolkit.core.rules.smells import SMELLS
 
 __all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "STALLED", "TIMED_OUT", "Rule", "linear"]
@@ -29,7 +30,7 @@ __all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "STALLED", "TIMED_OUT", "Rule"
 RULES_VERSION: Final = 1
 """Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
 
-BUILT_IN: Final[tuple[Rule, ...]] = (
+_WRITTEN: Final[tuple[Rule, ...]] = (
     *storage.RULES,
     *testing.RULES,
     *cloud.RULES,
@@ -44,4 +45,5 @@ BUILT_IN: Final[tuple[Rule, ...]] = (
     *code.RULES,
     *ends.RULES,
 )
+BUILT_IN: Final[tuple[Rule, ...]] = tuple(replace(rule, match=stamped(rule.match)) if "^" in rule.match else rule for rule in _WRITTEN)
 """Where two lines weigh the same, the earlier line decides; where one line fits two rules that weigh the same, the earlier rule."""

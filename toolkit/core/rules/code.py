@@ -31,7 +31,7 @@ RULES: Final = (
         "build.sh: line 24: kickstart-validator: command not found",
         "command found",
         weight=CAUSE - 1,
-        unless=r"(?i)OCI runtime|debconf|^W:|warning|perl: warning|dpkg-preconfigure",
+        unless=r"(?i)OCI runtime|will not be installed|debconf|^W:|warning|perl: warning|dpkg-preconfigure",
     ),
     Rule(
         "shell.not_executable",

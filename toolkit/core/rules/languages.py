@@ -20,7 +20,7 @@ RULES: Final = (
     Rule(
         "pip.hash",
         "infrastructure",
-        r"THESE PACKAGES DO NOT MATCH THE HASHES|(?i:hash(?:es)? mismatch|integrity check(?:sum)? (?:failed|mismatch)|checksum (?:mismatch|failed|does not match|verification failed|did not match|mismatched)|\bEINTEGRITY\b|sha(?:1|256|512)(?:sum)? (?:mismatch|does not match|check failed)|digest mismatch|md5sum mismatch|WARNING: \d+ computed checksum did NOT match|verifying \S+: checksum mismatch|SECURITY ERROR)",
+        r"THESE PACKAGES DO NOT MATCH THE HASHES|(?i:hash(?:es)? mismatch|integrity check(?:sum)? (?:failed|mismatch)|checksum (?:mismatch|failed|does not match|verification failed|did not match|mismatched)|\bEINTEGRITY\b|sha(?:1|256|512)(?:sum)? (?:mismatch|does not match|check failed)|digest mismatch|md5sum mismatch|\d+ computed checksums? did NOT match|verifying \S+: checksum mismatch|SECURITY ERROR)",
         "npm error code EINTEGRITY",
         "hashes match",
         weight=CAUSE,

@@ -21,7 +21,7 @@ RULES: Final = (
     Rule(
         "kickstart.missing",
         "config",
-        r"(?i)(?:kickstart(?: file)?[ :'\"]|/ks\.cfg|\.ks\b|install\.img|squashfs\.img).{0,120}(?:\b404\b|Not Found|No such file|does not exist|missing)",
+        r"(?i)(?:kickstart(?: file)?[ :'\"]|/ks\.cfg|\.ks\b|install\.img|squashfs\.img).{0,120}(?:\b404\b|Not Found|No such file|does not exist|missing)|dracut-initqueue.*\b404\b",
         "Error: kickstart file ks/green.ks does not exist",
         "kickstart file read",
         weight=CAUSE + 4,

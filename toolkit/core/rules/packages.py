@@ -211,7 +211,7 @@ RULES: Final = (
     Rule(
         "dnf.mirrors_404",
         "config",
-        r"(?i)(?:mirrorlist|metalink).{0,200}(?:\b404\b|Not Found)|(?:Status code: 404|HTTP Error 404|returned error: 404).{0,160}(?:repodata|repomd|mirrorlist|metalink)|Could not retrieve mirrorlist .*error was.*(?:14.*404|404)|None of (?:the|these) .*mirrors? .*404|The mirrorlist (?:is empty|has no)|removing mirrorlist with no valid mirrors",
+        r"(?i)(?:mirrorlist|metalink).{0,200}(?:\b404\b|Not Found)|(?:Status code: 404|HTTP Error 404|returned error: 404).{0,160}(?:repodata|repomd|mirrorlist|metalink)|Could not retrieve mirrorlist .*error was.*(?:14.*404|404)|No URLs in mirrorlist|None of (?:the|these) .*mirrors? .*404|The mirrorlist (?:is empty|has no)|removing mirrorlist with no valid mirrors",
         "Errors during downloading metadata for repository 'base': - Status code: 404 for http://mirror.example/8/BaseOS/repodata/repomd.xml",
         "Using metalink",
         weight=CAUSE + 6,
@@ -223,7 +223,7 @@ RULES: Final = (
         "Error: Failed to download metadata for repo 'appstream': Cannot download repomd.xml: Cannot download repodata/repomd.xml: All mirrors were tried",
         "Metadata cache created.",
         weight=CAUSE - 3,
-        unless=r"\b40[1347]\b|Curl error \((?:60|77|58|37)\)|expired|GPG",
+        unless=r"No URLs|\b40[1347]\b|Curl error \((?:60|77|58|37)\)|expired|GPG",
     ),
     Rule(
         "dnf.certificate",

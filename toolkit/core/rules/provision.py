@@ -156,7 +156,7 @@ RULES: Final = (
         r"(?i)Missing plugins|The following plugins are required, but not installed|could not (?:find|install) (?:any |the )?plugin|Failed getting the \"?.*plugin|no plugin installed for|Plugin .* (?:incompatible|crashed)|Failed to (?:install|query available|instantiate) provider|Could not (?:retrieve|load) (?:the list of available|plugin)|Provider .*(?:not available|registry .* does not have)|Required plugins are not installed|Inconsistent dependency lock file|no available releases match|Module not installed|Failed to download module|provider .* was not found",
         "Error: Missing plugins",
         "plugins installed",
-        weight=CAUSE - 5,
+        weight=PHRASE - 1,
         unless=r"(?i)timeout|connection|\b5\d\d\b|429",
     ),
     Rule(
@@ -180,8 +180,8 @@ RULES: Final = (
     Rule(
         "packer.iso",
         "config",
-        r"(?i)(?:iso|checksum).{0,40}(?:Checksums did not match|checksum (?:did not match|mismatch|invalid))|Checksums? (?:did not|didn't|do not) match|error downloading ISO: .*404|invalid checksum|bad response code: 404|WARNING: .*checksum.*FAILED|checksum did NOT match",
-        "==> qemu.green: Checksums did not match for /iso/rocky.iso.",
+        r"(?i)(?:iso|checksum).{0,40}(?:Checksums did not match|checksum (?:did not match|mismatch|invalid))|error downloading ISO: .*404|invalid checksum|bad response code: 404",
+        "==> qemu.green: error downloading ISO: [bad response code: 404]",
         "checksums match",
         weight=CAUSE + 3,
     ),
@@ -239,7 +239,7 @@ RULES: Final = (
     Rule(
         "terraform.config",
         "config",
-        r"(?i)Error: (?:Reference to|Unsupported|Invalid|Missing|Module|Cycle|Duplicate|Unknown|Backend (?:configuration|initialization)|Provider configuration|No configuration files|Could not load plugin|Resource (?:instance|not found)|Provider produced|Plugin did not respond|Incorrect|Error in function call|Failed to (?:decode|load|read) .*(?:file|variable|state))|Terraform (?:initialized in an empty|version constraint)|This configuration does not support Terraform version|Instance cannot be destroyed|Saved plan is stale|Inappropriate value for attribute",
+        r"(?i)Error: (?:Reference to|Unsupported|Invalid|Missing (?:required|resource|name|map|item|newline|attribute|argument)|Module|Cycle|Duplicate|Unknown|Backend (?:configuration|initialization)|Provider configuration|No configuration files|Could not load plugin|Resource (?:instance|not found)|Provider produced|Plugin did not respond|Incorrect|Error in function call|Failed to (?:decode|load|read) .*(?:file|variable|state))|Terraform (?:initialized in an empty|version constraint)|This configuration does not support Terraform version|Instance cannot be destroyed|Saved plan is stale|Inappropriate value for attribute",
         "Error: Cycle: aws_instance.a, aws_instance.b",
         "Plan: 3 to add",
         weight=PHRASE + 10,

@@ -21,6 +21,29 @@ VAGUE: Final = 30
 """Says that something failed, hardly what."""
 
 
+_STAMPED: Final = (
+    r"(?:[\[(]?\d{4}-\d\d-\d\d[T ][\d:.,+Z-]+[\])]? +|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +|#\d+ [\d.]+ +"
+    r"|(?:==> |--> | {4})[\w.-]+: +|[\w.-]+ +\| |##\[error\])?"
+)
+"""What CI systems, Packer and container builds put before every line: a time, a step, a name."""
+
+
+def stamped(regex: str) -> str:
+    """Let every `^` of an expression stand behind such a prefix too."""
+    out: list[str] = []
+    at, in_class = 0, False
+    while at < len(regex):
+        char = regex[at]
+        if char == "\\":
+            out.append(regex[at : at + 2])
+            at += 2
+            continue
+        in_class = char != "]" if in_class else char == "["
+        out.append("^" + _STAMPED if char == "^" and not in_class else char)
+        at += 1
+    return "".join(out)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One piece of knowledge: a line that looks like `match` means a failure of class `failure_class`.

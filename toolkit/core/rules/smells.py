@@ -19,7 +19,7 @@ SMELLS: Final = (
     Rule(
         "smell.success",
         "unknown",
-        r"(?i)\bok=\d+ .*unreachable=0 +failed=0|\bBUILD SUCCESS(?:FUL)?\b|^=* *\d+ passed\b.* in [\d.]+s|\b(?:completed|finished|succeeded|built|installed) successfully|\bsuccessfully (?:built|tagged|installed|completed|finished|created)|^Build '.*' finished after|Apply complete!|self-?test[: ]+(?:ok|pass(?:ed)?|complete)$|\b(?:installation|build|image) (?:is )?complete[d.!]*$|all (?:checks|tests|hooks) (?:have )?passed|^0 failed|\bTests run: \d+, Failures: 0, Errors: 0, Skipped: \d+$",
+        r"(?i)\bok=\d+ .*unreachable=0 +failed=0|\bBUILD SUCCESS(?:FUL)?\b|^=* *\d+ passed\b.* in [\d.]+s|\b(?:completed|finished|succeeded|built|installed) successfully|\bsuccessfully (?:built|tagged|installed|completed|finished|created)|^Build '.*' finished after|Apply complete!|self-?test[: ]+(?:ok|pass(?:ed)?|complete)$|\b(?:installation|build|image) (?:is )?complete[d.!]*$|^Complete!$|\blogin: *$|Reached target .*Multi-User|artifacts of successful builds are|all (?:checks|tests|hooks) (?:have )?passed|^0 failed|\bTests run: \d+, Failures: 0, Errors: 0, Skipped: \d+$",
         "==> Build 'qemu.green' finished after 4 minutes.",
         "4 failed, 4 passed in 1.63s",
         unless=r"(?i)\b(?:not|un|[1-9]\d* failed)|fail(?:ed|ure)",

@@ -14,7 +14,7 @@ RULES: Final = (
         "tar: ./usr/lib/libfoo.so: Cannot write: No space left on device",
         "space left on device: 12 GB",
         weight=ROOT,
-        unless=r"(?i)(?:^|\W)(?:will|would|might|may|could) |curl: \(23\) (?:Failed writing body|client returned)",
+        unless=r"(?i)partitioning|(?:^|\W)(?:will|would|might|may|could) |curl: \(23\) (?:Failed writing body|client returned)",
     ),
     Rule(
         "disk.inodes",
@@ -65,7 +65,7 @@ RULES: Final = (
         "/dev/vda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.",
         "/dev/vda1: clean, 11/65536 files",
         weight=CAUSE + 2,
-        unless=r"(?i)recover(?:y|ing) (?:complete|journal)",
+        unless=r"(?i)recover(?:y|ing) (?:complete|journal)|No errors were found",
     ),
     Rule(
         "oom.killed",
