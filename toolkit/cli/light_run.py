@@ -11,6 +11,7 @@ from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, Usage
 if TYPE_CHECKING:
     from toolkit.project import Project
     from toolkit.store import Store
+    from toolkit.supervise.deciding import Phases
     from toolkit.supervise.linking import Wanted
 
 
@@ -28,7 +29,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     wanted = _wanted(project, options, command)
     try:
         store = _store(project, options)
-        runner = Runner(project, store, wanted)
+        runner = Runner(project, store, wanted, _phases(project, wanted))
     except StoreUnavailable as error:
         if wanted.phase != "track-only" or not command:
             raise
@@ -72,6 +73,17 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
         phase=_phase(options.get("phase")) or project.phase, link_window=project.pipeline.link_window,
         command=tuple(command),
     )  # fmt: skip
+
+
+def _phases(project: Project, wanted: Wanted) -> Phases | None:
+    """Hand the deciding side to a run that has something to decide."""
+    if {wanted.phase, *project.overrides.values()} == {"track-only"}:
+        return None
+    from phases import phase
+    from phases.shadow import shadow
+    from toolkit.supervise.deciding import Phases
+
+    return Phases(decide=phase, shadow=shadow)
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal as signals
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from toolkit.core.codes import parse_code
@@ -12,6 +12,7 @@ from toolkit.core.codes import parse_code
 if TYPE_CHECKING:
     from toolkit.core.markers import Marker
     from toolkit.core.progress import Attempt
+    from toolkit.supervise.deciding import Decider
     from toolkit.supervise.ledger import Ledger
     from toolkit.supervise.process import Ended
     from toolkit.supervise.wire import Request
@@ -29,34 +30,51 @@ class Log(Protocol):
     def write(self, stream: int, data: bytes) -> None:
         """Keep a piece of stdout (1) or stderr (2)."""
 
+    def flush(self) -> None:
+        """Make what was written readable."""
 
-class Deciding(Protocol):
-    """What a phase that does more than track adds; every answer is an answer of the wire, None to answer later."""
 
-    def before(self, code: int, name: str | None, asked: Request) -> str | None:
-        """Say how a state begins; None: it just runs."""
+class Helpers(Protocol):
+    """What the conductor needs of the wire, to answer later and to give values."""
 
-    def after(self, attempt: Attempt, code: int | None, asked: Request) -> str | None:
-        """Say how it goes on after an attempt ended with an exit code; None: as it would without us."""
+    def leave_values(self, slot: int, values: Mapping[str, str]) -> None:
+        """Put assignments where a shell takes them."""
+
+    def ask_again(self, asked: Request, verb: str, seconds: float) -> None:
+        """Let the same request come again, under another verb, after a wait."""
 
 
 class Conductor:
-    """One run of one build. Its methods are called on the recorder's thread, except `finish`."""
+    """One run of one build. Its methods are called on the recorder's thread, except `finish`.
 
-    may_go_unrecorded = True
+    Answers are those of the wire: `run` and `again` with attempt, guard, last class and command, `reuse`, `done CODE`,
+    `stop CODE`; None when the answer comes later.
+    """
 
-    def __init__(self, ledger: Ledger, log: Log, names: dict[int, str], started: Callable[[int], None]) -> None:
-        """Record in `ledger` and `log`; `names` are the configured states', `started` hears of each state that begins."""
+    def __init__(
+        self, ledger: Ledger, log: Log, names: Mapping[int, str], started: Callable[[int], None], decider: Decider | None = None
+    ) -> None:
+        """Record in `ledger` and `log`; `names` are the configured states', `started` hears of each state that begins.
+
+        Without a `decider` every state just runs, once.
+        """
         self.ledger = ledger
         self.log = log
+        self.helpers: Helpers | None = None
         self._names = names
         self._started = started
+        self._decider = decider
         self._owners: dict[tuple[int, int], int] = {}
         self._by_marker: set[tuple[int, int]] = set()
         log.begin(START, ledger.progress.next_attempt(START))
 
+    @property
+    def may_go_unrecorded(self) -> bool:
+        """Tell whether a state may begin without its record: nobody decides, so nothing is lost but the record."""
+        return self._decider is None
+
     def asked(self, asked: Request) -> str | None:
-        """Answer one request of a helper; None when the answer comes later."""
+        """Answer one request of a helper."""
         try:
             if asked.verb == "output":
                 return self._output(asked)
@@ -66,7 +84,9 @@ class Conductor:
             if asked.verb == "end":
                 return self.end(code, int(asked.text), asked)
             if asked.verb == "fail":
-                return self._fail(code, asked.text)
+                return self._told_failed(code, asked)
+            if asked.verb in {"retry", "decide"}:
+                return self._go_on(code, asked)
         except ValueError as error:
             return f"bad {error}"
         return f"bad no such request: {asked.verb}"
@@ -74,9 +94,26 @@ class Conductor:
     def begin(self, code: int, name: str | None, asked: Request) -> str | None:
         """A state begins."""
         self._bury()
+        if self._decider is not None:
+            action = self._decider.before(code, name)
+            if action.name == "reuse":
+                return self._give_again(code, asked)
         attempt = self._start(code, name)
         self._owners[code, attempt] = asked.owner
-        return f"run {attempt} - - -"
+        guard = "guard" if self._decider is not None and self._decider.may_retry(code, name) else "-"
+        return f"run {attempt} {guard} - -"
+
+    def end(self, code: int, exit_code: int, asked: Request) -> str | None:
+        """The latest open attempt at a state ended with an exit code."""
+        attempt = self._open(code)
+        if attempt is None:
+            return f"done {exit_code}"
+        if exit_code == 0 and not (wrong := self._unbelieved(attempt)):
+            self.ledger.complete(attempt)
+            return "done 0"
+        error = ending_text(exit_code, None) if exit_code else wrong
+        self.ledger.fail(attempt, error, exit_code=exit_code)
+        return self._after(attempt, asked, exit_code or 1)
 
     def enter(self, code: int, name: str | None) -> Attempt:
         """A state of the pipeline begins, executed by the runner itself."""
@@ -84,33 +121,29 @@ class Conductor:
         return next(each for each in self.ledger.progress.open_attempts() if (each.state, each.attempt) == (code, number))
 
     def leave(self, attempt: Attempt, ended: Ended) -> bool:
-        """The command of a pipeline's state ended; tell whether the next state may begin."""
-        if ended.exit_code != 0 or ended.cause is not None:
+        """The command of a pipeline's state ended; tell whether the milestone is reached."""
+        self.log.flush()
+        if was_stopped(ended):
             return False
-        self.ledger.complete(attempt)
-        return True
-
-    def end(self, code: int, exit_code: int, asked: Request) -> str | None:
-        """The latest open attempt at a state ended with an exit code."""
-        attempt = self._open(code)
-        if attempt is None:
-            return f"done {exit_code}"
-        if exit_code == 0:
-            self.ledger.complete(attempt)
-        else:
-            self.ledger.fail(attempt, ending_text(exit_code, None), exit_code=exit_code)
-        return f"done {exit_code}"
+        if ended.exit_code == 0 and ended.cause is None:
+            wrong = self._unbelieved(attempt)
+            if not wrong:
+                self.ledger.complete(attempt)
+                return True
+            self.ledger.fail(attempt, wrong, exit_code=0)
+            return False
+        self.ledger.fail(attempt, _error(ended), exit_code=ended.exit_code, signal=ended.signal)
+        return False
 
     def marked(self, marker: Marker) -> None:
         """A line of output told of a state."""
-        attempt = self._open(marker.code)
         if marker.status == "started":
             for each in self.ledger.progress.open_attempts():
                 if (each.state, each.attempt) in self._by_marker:
                     self.ledger.complete(each)
-            started = self._start(marker.code, marker.name)
-            self._by_marker.add((marker.code, started))
+            self._by_marker.add((marker.code, self._start(marker.code, marker.name)))
             return
+        attempt = self._open(marker.code)
         if attempt is None:
             self._start(marker.code, marker.name)
             attempt = self._open(marker.code)
@@ -127,25 +160,65 @@ class Conductor:
 
     def finish(self, ended: Ended) -> None:
         """The build is over: close what it left open and record how it ended."""
-        stopped = ended.stopped_by is not None and ended.exit_code != 0
+        stopped = was_stopped(ended)
         progress = self.ledger.progress
-        if not any(each.run == progress.run for each in progress.attempts):
+        if not any(each.run == progress.run for each in progress.attempts) and not progress.states:
             self._start(START, "start")
         for attempt in self.ledger.progress.open_attempts():
             self._close(attempt, ended, stopped=stopped)
         outcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"
         self.ledger.end(
             outcome, exit_code=ended.exit_code, signal=ended.signal, duration=round(ended.seconds, 3),
-            reason=ending_text(ended.exit_code, ended.stopped_by) if stopped else None,
+            reason=f"stopped by {signal_name(ended.stopped_by)}" if stopped else None,
         )  # fmt: skip
+
+    def _after(self, attempt: Attempt, asked: Request, exit_code: int) -> str | None:
+        """A failed attempt: let the phase decide how its shell goes on."""
+        if self._decider is None or self.helpers is None:
+            return f"done {exit_code}"
+        self.log.flush()
+        answer = self._decider.after(attempt)
+        action = answer.action.name
+        if action in {"retry", "wait"}:
+            again = asked.but(text=str(exit_code))
+            self.helpers.ask_again(again, "retry" if action == "retry" else "decide", answer.wait)
+            return None
+        return f"stop {exit_code}" if action == "hold" else f"done {exit_code}"
+
+    def _go_on(self, code: int, asked: Request) -> str | None:
+        """The wait after a failure is over."""
+        failed = self.ledger.progress.attempts_at(code)[-1]
+        exit_code = int(asked.text)
+        if self._decider is None or not os.path.exists(f"/proc/{asked.owner}"):
+            return f"done {exit_code}"
+        if asked.verb == "decide":
+            return self._after(failed, asked, exit_code)
+        config_error = self._decider.reset(code)
+        if config_error:
+            answer = self._decider.after(failed, forbidden=config_error)
+            return f"stop {exit_code}" if answer.action.name == "hold" else f"done {exit_code}"
+        command = getattr(self._decider.last, "command", "") or "-"
+        attempt = self._start(code, failed.name)
+        self._owners[code, attempt] = asked.owner
+        guard = "guard" if self._decider.may_retry(code, failed.name) else "-"
+        return f"again {attempt} {guard} {failed.failure_class or '-'} {command}"
+
+    def _give_again(self, code: int, asked: Request) -> str:
+        values = self.ledger.progress.outputs.get(code)
+        if not values or self.helpers is None:
+            return "reuse"
+        self.helpers.leave_values(asked.slot, values)
+        return "reuse values"
+
+    def _unbelieved(self, attempt: Attempt) -> str:
+        """Say why an attempt that ended well did not reach its milestone; empty when it did."""
+        return "" if self._decider is None else self._decider.verify(attempt.state)
 
     def _close(self, attempt: Attempt, ended: Ended, *, stopped: bool) -> None:
         if stopped:
             self.ledger.interrupt(attempt, f"stopped by {signal_name(ended.stopped_by)}")
         elif ended.exit_code != 0 or ended.cause is not None:
-            told = ending_text(ended.exit_code, ended.signal)
-            error = {"timeout": f"timed out ({told})", "stall": f"stalled ({told})"}.get(ended.cause or "", told)
-            self.ledger.fail(attempt, error, exit_code=ended.exit_code, signal=ended.signal)
+            self.ledger.fail(attempt, _error(ended), exit_code=ended.exit_code, signal=ended.signal)
         elif self._owners.get((attempt.state, attempt.attempt), os.getpid()) in {os.getpid(), ended.pid}:
             self.ledger.complete(attempt)
         else:
@@ -159,7 +232,9 @@ class Conductor:
                 self.ledger.fail(attempt, "its shell ended without saying how")
 
     def _start(self, code: int, name: str | None) -> int:
-        attempt = self.ledger.start(code, name or self._names.get(code))
+        attempt = self.ledger.start(
+            code, name or self._names.get(code), inputs=None if self._decider is None else self._decider.inputs(code)
+        )
         self.log.begin(code, attempt)
         self._started(code)
         return attempt
@@ -167,20 +242,26 @@ class Conductor:
     def _open(self, code: int) -> Attempt | None:
         return next((each for each in reversed(self.ledger.progress.open_attempts()) if each.state == code), None)
 
-    def _fail(self, code: int, error: str) -> str | None:
+    def _told_failed(self, code: int, asked: Request) -> str | None:
         attempt = self._open(code)
         if attempt is None:
             self._start(code, None)
             attempt = self._open(code)
-        if attempt is not None:
-            self.ledger.fail(attempt, error or "the build said so")
-        return "done 1"
+        if attempt is None:
+            return "done 1"
+        self.ledger.fail(attempt, asked.text or "the build said so")
+        return self._after(attempt, asked, 1)
 
     def _output(self, asked: Request) -> str:
         name, _, value = asked.text.partition("=")
         current = self.ledger.progress.current
         self.ledger.outputs(START if current is None else current, {name: value})
         return "done 0"
+
+
+def was_stopped(ended: Ended) -> bool:
+    """Tell whether somebody asked the build to end, and it did not end well all the same."""
+    return ended.stopped_by is not None and ended.exit_code != 0
 
 
 def ending_text(exit_code: int | None, signal: int | None) -> str:
@@ -194,3 +275,8 @@ def signal_name(number: int | None) -> str:
         return signals.Signals(number or 0).name
     except ValueError:
         return f"signal {number}"
+
+
+def _error(ended: Ended) -> str:
+    told = ending_text(ended.exit_code, ended.signal)
+    return {"timeout": f"timed out ({told})", "stall": f"stalled ({told})"}.get(ended.cause or "", told)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-import sys
+import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.errors import ToolkitError, UsageError
-from toolkit.supervise.conductor import Conductor
+from toolkit.core.markers import MarkerScanner
+from toolkit.supervise import shell_helper
+from toolkit.supervise.conductor import Conductor, was_stopped
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
-from toolkit.supervise.logs import log_directory, logs_directory, state_directory
 from toolkit.supervise.listener import Listener
+from toolkit.supervise.logs import log_directory, logs_directory, state_directory
 from toolkit.supervise.process import Control, Ended, supervise
+from toolkit.supervise.redact import Redactor
+from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
 
 if TYPE_CHECKING:
+    from toolkit.core.pipeline import StateConfig
     from toolkit.project import Project
     from toolkit.store import Store
-    from toolkit.supervise.diagnosing import Diagnostician
+    from toolkit.supervise.deciding import Decider, Phases
+    from toolkit.supervise.diagnosing import Diagnostician, Ending
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def warn(message: str) -> None:
@@ -34,86 +41,130 @@ def warn(message: str) -> None:
 class Runner:
     """One run of one build, from before its first process to after its last."""
 
-    def __init__(self, project: Project, store: Store, wanted: Wanted) -> None:
-        """Begin the run, durably; ToolkitError when that is refused. Nothing has been started yet."""
-        from toolkit.core.markers import MarkerScanner
-        from toolkit.supervise.redact import Redactor
-        from toolkit.supervise.spool import Spool
+    def __init__(self, project: Project, store: Store, wanted: Wanted, phases: Phases | None = None) -> None:
+        """Begin the run, durably; ToolkitError when that is refused. Nothing has been started yet.
 
+        With `phases` a phase decides about every state; without, states are only tracked.
+        """
         self.project = project
         self.store = store
-        self.kept = state_directory(project.directory)
+        self.wanted = wanted
         self.ledger = Ledger(begin_run(store, wanted), phase=wanted.phase, host=HERE, warn=warn)
-        self.states = {each.code: each for each in project.states}
-        directory = log_directory(project.directory, self.ledger.build)
-        self.log = Spool(directory, run=self.ledger.run, redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble)
+        self.decider = None if phases is None else self._decider(phases)
         self.control = Control()
-        self.scanner = MarkerScanner(project.states)
-        names = {code: each.name for code, each in self.states.items()}
-        self.conductor = Conductor(self.ledger, self.log, names, self._started)
+        self.log = Spool(
+            log_directory(project.directory, self.ledger.build), run=self.ledger.run,
+            redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble,
+        )  # fmt: skip
+        names = {each.code: each.name for each in project.states if each.name}
+        self.conductor = Conductor(self.ledger, self.log, names, self._started, self.decider)
+        self.wire = self._wire()
+        self.conductor.helpers = self.wire
+        self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
 
     def wrap(self, command: Sequence[str], extra: Mapping[str, str]) -> Ended:
         """Run a build that tells its states itself, or by its output."""
-        wire = self._wire()
-        listener = Listener(self.conductor, self.scanner, wire)
         try:
-            ended = supervise(
-                command, extra={**extra, **self._environment(wire)}, recorder=listener, control=self.control,
-                wire_fd=None if wire is None else wire.requests_fd,
-            )  # fmt: skip
-            listener.finish()
-            self.conductor.finish(ended)
+            ended = self._supervise(command, extra)
+            self._finish(ended)
         finally:
-            self.log.close()
-            if wire is not None:
-                wire.close()
+            self._close()
         return ended
 
     def pipeline(self, extra: Mapping[str, str]) -> Ended:
-        """Run the commands that the states name themselves, one after the other, until one fails."""
-        wire = self._wire()
-        listener = Listener(self.conductor, self.scanner, wire)
+        """Run the commands that the states name themselves, one after the other, until one fails for good."""
         steps = [state for state in self.project.states if state.run]
-        ended: Ended | None = None
+        ended = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
         try:
             for state in steps:
-                attempt = self.conductor.enter(state.code, state.name)
-                told = {"TOOLKIT_STATE": str(state.code), "TOOLKIT_ATTEMPT": str(attempt.attempt)}
-                ended = supervise(
-                    ["/bin/sh", "-c", state.run], extra={**extra, **self._environment(wire), **told},
-                    recorder=listener, control=self.control, wire_fd=None if wire is None else wire.requests_fd,
-                    cwd=self.project.directory, again=state is not steps[-1],
-                )  # fmt: skip
-                if not self.conductor.leave(attempt, ended):
+                if self.decider is not None and self.decider.before(state.code, state.name).name == "reuse":
+                    continue
+                ended, reached = self._step(state, extra, last=state is steps[-1])
+                if not reached:
                     break
-            listener.finish()
-            self.conductor.finish(ended)
+            self._finish(ended)
         finally:
-            self.log.close()
-            if wire is not None:
-                wire.close()
+            self._close()
         return ended
 
     def after(self, ended: Ended) -> None:
-        """Find out, once the build is over, what its failures were; what this costs the build no longer waits for."""
+        """Find out, once the build is over, what its failures were; the build itself does not wait for that."""
         if ended.exit_code == 0 or self.ledger.degraded:
             return
-        failed = [each for each in self.ledger.progress.attempts if each.status == "failed" and not each.failure_class]
+        failed = [each for each in self.ledger.progress.attempts if each.status == "failed" and each.run == self.ledger.run]
         for attempt in failed:
-            if attempt.run == self.ledger.run:
-                cause = ended.cause if attempt is failed[-1] and ended.cause in {"timeout", "stall"} else None
+            if attempt.failure_class is None:
+                cause = _ending(ended) if attempt is failed[-1] else None
                 self.ledger.record(self._diagnostician().diagnose(self.ledger.progress, attempt, ended_by=cause))
+        if failed and self.decider is not None and failed[-1].decision is None:
+            self.decider.after(self.ledger.progress.attempts_at(failed[-1].state)[-1], ended_by=_ending(ended))
+
+    def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
+        """Execute one state of the pipeline, with its retries; tells how it ended and whether it reached its milestone."""
+        command, last_class = state.run, ""
+        while True:
+            attempt = self.conductor.enter(state.code, state.name)
+            told = {"TOOLKIT_STATE": str(state.code), "TOOLKIT_ATTEMPT": str(attempt.attempt), "TOOLKIT_LAST_CLASS": last_class}
+            ended = self._supervise(["/bin/sh", "-c", command], {**extra, **told}, cwd=self.project.directory, again=not last)
+            if self.conductor.leave(attempt, ended):
+                return ended, True
+            failed = self.ledger.progress.attempts_at(state.code)[-1]
+            if was_stopped(ended) or self.decider is None or failed.status != "failed":
+                return ended, False
+            answer = self.decider.after(failed, ended_by=_ending(ended))
+            while answer.action.name == "wait":
+                _sleep(answer.wait)
+                answer = self.decider.after(failed)
+            if answer.action.name != "retry":
+                return ended if ended.exit_code != 0 else ended.but(exit_code=1), False
+            _sleep(answer.wait)
+            if wrong := self.decider.reset(state.code):
+                self.decider.after(failed, forbidden=wrong)
+                return ended, False
+            command = getattr(answer.action, "command", "") or state.run
+            last_class = self.ledger.progress.attempts_at(state.code)[-1].failure_class or ""
+
+    def _supervise(
+        self, command: Sequence[str], extra: Mapping[str, str], *, cwd: str | None = None, again: bool = False
+    ) -> Ended:
+        return supervise(
+            command, extra={**extra, **self._environment()}, recorder=self.listener, control=self.control,
+            wire_fd=None if self.wire is None else self.wire.requests_fd, cwd=cwd, again=again,
+        )  # fmt: skip
+
+    def _finish(self, ended: Ended) -> None:
+        self.listener.finish()
+        if not ended.recorded:
+            self.ledger.trouble("the record was not complete in time")
+        self.conductor.finish(ended)
+
+    def _close(self) -> None:
+        self.log.close()
+        if self.wire is not None:
+            self.wire.close()
+
+    def _decider(self, phases: Phases) -> Decider:
+        from toolkit.supervise.deciding import Decider
+
+        override = self.wanted.phase if self.wanted.phase != self.project.phase else None
+        return Decider(self.project, self.store, self.ledger, phases, self._diagnostician(), phase=override)
 
     def _diagnostician(self) -> Diagnostician:
         from toolkit.supervise.diagnosing import Diagnostician
 
-        return Diagnostician([each.rule() for each in self.project.rules], self.store, logs_directory(self.project.directory))
+        rules = [each.rule() for each in self.project.rules]
+        return Diagnostician(rules, self.store, logs_directory(self.project.directory))
 
     def _started(self, code: int) -> None:
-        """A state begins: its own limits apply, when there are any."""
+        """A state begins: its own limits apply, where its phase does more than track."""
+        if self.decider is None or self.decider.phase_at(code) == "track-only":
+            return
+        config = self.project.state(code)
+        self.control.limit(timeout=config.timeout, stall=config.stall)
 
     def _wire(self) -> Wire | None:
-        for parent in (os.path.join(self.kept, "run"), f"/tmp/toolkit-{os.getuid()}"):  # noqa: S108 - private, 0700
+        trouble: OSError | None = None
+        for parent in (os.path.join(state_directory(self.project.directory), "run"), f"/tmp/toolkit-{os.getuid()}"):  # noqa: S108 - private
             try:
                 return Wire(parent)
             except OSError as error:
@@ -121,11 +172,21 @@ class Runner:
         self.ledger.trouble(f"the state helper has nowhere to talk: {trouble}")
         return None
 
-    def _environment(self, wire: Wire | None) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         """The documented variables that a build finds."""
-        from toolkit.supervise import shell_helper
-
         told = {
             "TOOLKIT_BUILD": self.ledger.build, "TOOLKIT_RUN": str(self.ledger.run), "TOOLKIT_SHELL": shell_helper(),
         }  # fmt: skip
-        return told if wire is None else {**told, "TOOLKIT_WIRE": wire.address}
+        return told if self.wire is None else {**told, "TOOLKIT_WIRE": self.wire.address}
+
+
+def _ending(ended: Ended) -> Ending | None:
+    return "timeout" if ended.cause == "timeout" else "stall" if ended.cause == "stall" else None
+
+
+def _sleep(seconds: float) -> None:
+    """Wait, but let a signal that would end us do so at once: the next command then records the truth."""
+    caught = signal.sigtimedwait(PASSED_ON, seconds) if seconds > 0 else None
+    if caught is not None:
+        signal.signal(caught.si_signo, signal.SIG_DFL)
+        os.kill(os.getpid(), caught.si_signo)

@@ -75,6 +75,13 @@ class Spool:
         with self._lock:
             self._add(self._redactor.feed(stream, data))
 
+    def flush(self) -> None:
+        """Write out what has come so far, so that it can be read."""
+        with self._lock:
+            for stream in STREAMS:
+                self._add(self._redactor.flush(stream))
+            self._flush()
+
     def close(self) -> None:
         """Write everything out; nothing may follow."""
         with self._lock:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Mapping
 
 from toolkit.core.values import Value
@@ -29,6 +30,7 @@ LONGEST_ANSWER = 3000
 """Bytes; a FIFO takes 4,096 in one piece."""
 
 
+NEEDS_OWNER = frozenset({"begin", "retry", "decide"})
 HOW = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
 """Both ends at once: so nobody who opens the other end has to wait for us, or finds it closed."""
 
@@ -77,7 +79,7 @@ class Wire:
         verb, text = parts[1], parts[3]
         if verb.endswith("-file"):
             verb, text = verb.removesuffix("-file"), self._value(slot)
-        owner = self._owner(slot) if verb == "begin" else 0
+        owner = self._owner(slot) if verb in NEEDS_OWNER else 0
         return Request(slot=slot, owner=owner, verb=verb, code=parts[2], text=text)
 
     def answer(self, request: Request, text: str) -> None:
@@ -96,6 +98,17 @@ class Wire:
         """Put assignments where the shell at `slot` sources them after the answer `reuse values`."""
         text = "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
         _write(f"{self.directory}/reply.{slot}", text.encode("utf-8", "surrogateescape"))
+
+    def ask_again(self, asked: Request, verb: str, seconds: float) -> None:
+        """Let the same request come again, under another verb, after a wait."""
+        line = f"{asked.slot}\t{verb}\t{asked.code}\t{asked.text}\n".encode()
+        timer = threading.Timer(seconds, self._ask, (line,))
+        timer.daemon = True
+        timer.start()
+
+    def _ask(self, line: bytes) -> None:
+        if self.descriptors:
+            os.write(self.descriptors[0], line)
 
     def close(self) -> None:
         """Close the descriptors (whoever waits reads the end of the file) and remove the directory."""

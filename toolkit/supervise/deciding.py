@@ -1,0 +1,169 @@
+"""Asks the phase, before every attempt and after every failure, and records what it answers."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from toolkit.core import events as ev
+from toolkit.core.action import Hold, Reuse, Run
+from toolkit.core.situation import after_failure, before_attempt
+from toolkit.core.values import Value
+from toolkit.supervise.incidents import breaker_for
+from toolkit.supervise.ledger import now_ms
+
+if TYPE_CHECKING:
+    from phases import Decide
+    from toolkit.core.action import Action
+    from toolkit.core.pipeline import StateConfig
+    from toolkit.core.policy import Policy
+    from toolkit.core.progress import Attempt
+    from toolkit.core.situation import Situation, Validity
+    from toolkit.project import Project
+    from toolkit.store import Store
+    from toolkit.supervise.diagnosing import Diagnostician, Ending
+    from toolkit.supervise.ledger import Ledger
+
+
+class Phases(Value):
+    """The deciding side, as the command line hands it to a run."""
+
+    decide: Callable[[str], Decide]
+    """The decision function of a phase, by name."""
+    shadow: Callable[[Situation, Policy, str], Mapping[str, Mapping[str, Any]]]
+    """What the other phases would do."""
+
+
+class Answer(Value):
+    """What a phase decided after a failure, and how long to wait first, in seconds, as chance drew it."""
+
+    action: Action
+    wait: float = 0.0
+
+
+class Decider:
+    """The decisions of one run of one build."""
+
+    def __init__(
+        self, project: Project, store: Store, ledger: Ledger, phases: Phases, diagnostician: Diagnostician, *, phase: str | None
+    ) -> None:
+        """Decide as `project` says; `phase` overrides the phases of all its states."""
+        self._project = project
+        self._store = store
+        self._ledger = ledger
+        self._phases = phases
+        self._diagnostician = diagnostician
+        self._override = phase
+        self._ran_again: int | None = None
+        self.last: Action | None = None
+
+    def phase_at(self, code: int) -> str:
+        """Give the phase that a state follows in this build."""
+        rest = self._ledger.progress.arm == "old"
+        return self._override or self._project.phase_at(code, rest=rest)
+
+    @property
+    def acts(self) -> bool:
+        """Tell whether any state may be decided about; when none is, nothing of a build may be touched."""
+        phases = {self._override or self._project.phase, *(() if self._override else self._project.overrides.values())}
+        return phases != {"track-only"}
+
+    def before(self, code: int, name: str | None = None) -> Action:
+        """Decide how a state begins; a reuse is recorded."""
+        phase, config = self.phase_at(code), self._project.state(code, name)
+        situation = before_attempt(
+            self._ledger.progress, config, now_ms=now_ms(), validity=self._validity(phase, config),
+            ran_again=self._ran_again, resume=self.resume,
+        )  # fmt: skip
+        action = self._phases.decide(phase)(situation, self._project.policy)
+        if isinstance(action, Run) and situation.validity is not None and self._ran_again is None:
+            self._ran_again = code
+        if isinstance(action, Reuse):
+            done = self._ledger.progress.completions.get(code)
+            self._ledger.record(
+                self._ledger.fact(
+                    ev.StateReused, state=code, name=config.name, reason=action.reason,
+                    inputs=None if done is None else done.inputs,
+                )  # fmt: skip
+            )
+        return action
+
+    def after(self, attempt: Attempt, *, ended_by: Ending | None = None, forbidden: str = "") -> Answer:
+        """Find out what a failure was, decide, and record both; a hold is recorded too."""
+        if attempt.failure_class is None:
+            self._ledger.record(self._diagnostician.diagnose(self._ledger.progress, attempt, ended_by=ended_by))
+        progress, phase = self._ledger.progress, self.phase_at(attempt.state)
+        failed = progress.attempts_at(attempt.state)[-1]
+        situation = after_failure(
+            progress, self._project.state(attempt.state, attempt.name), now_ms=now_ms(), forbidden=forbidden,
+            breaker=breaker_for(self._store, progress, failed, self._project.budget, now_ms=now_ms()),
+        )  # fmt: skip
+        action = self._phases.decide(phase)(situation, self._project.policy)
+        drawn = getattr(action, "pause", None)
+        wait = round(drawn.drawn(random.random()), 3) if drawn is not None else None  # noqa: S311 - jitter
+        if failed.decision is None or (failed.decision.action, failed.decision.reason) != (action.name, action.reason):
+            self._ledger.record(
+                self._ledger.fact(
+                    ev.Decided, state=failed.state, name=failed.name, attempt=failed.attempt, phase=phase,
+                    action=action.name, reason=action.reason, rule=action.rule, wait=wait,
+                    shadow=self._phases.shadow(situation, self._project.policy, phase),
+                )  # fmt: skip
+            )
+        if isinstance(action, Hold) and not progress.held:
+            self._ledger.record(self._ledger.fact(ev.BuildHeld, state=failed.state, reason=action.reason))
+        self.last = action
+        return Answer(action=action, wait=wait or 0.0)
+
+    @property
+    def resume(self) -> Any:  # noqa: ANN401 - a literal of the situation
+        """Tell whether the pipeline, or a label of the build, forbids to go on where it stopped."""
+        labels = {f"{key}={value}" for key, value in self._ledger.progress.labels.items()}
+        forbidden = labels & set(self._project.pipeline.never_resume)
+        return "never" if forbidden else self._project.pipeline.resume
+
+    def may_retry(self, code: int, name: str | None) -> bool:
+        """Tell whether a failure of the state could be answered by another attempt."""
+        if self.phase_at(code) == "track-only":
+            return False
+        policy = self._project.policy.but(every_state=self.phase_at(code) == "full-resume")
+        strategy = policy.strategy_of(self._project.state(code, name))
+        return bool(policy.rules) or (strategy is not None and strategy.max_attempts > 1)
+
+    def verify(self, code: int) -> str:
+        """Say why `completed` is not to be believed; empty when it is."""
+        if self.phase_at(code) == "track-only":
+            return ""
+        return self._hook(self._project.state(code).verify, code)
+
+    def reset(self, code: int) -> str:
+        """Clean up before a retry in place; says why there can be none, empty when all is well."""
+        return self._hook(self._project.state(code).reset, code)
+
+    def inputs(self, code: int) -> str | None:
+        """Give the fingerprint of what a state declares as its inputs."""
+        config = self._project.state(code)
+        if not (config.inputs or config.run) or self.phase_at(code) != "full-resume":
+            return None
+        from toolkit.supervise.fingerprint import inputs_of
+
+        return inputs_of(config, self._project)
+
+    def _hook(self, command: str, code: int) -> str:
+        if not command:
+            return ""
+        ended = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=self._project.directory, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if ended.returncode == 0:
+            return ""
+        said = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().splitlines()
+        return f"`{command}` of state {code} ended with {ended.returncode}{': ' + said[-1][:300] if said else ''}"
+
+    def _validity(self, phase: str, config: StateConfig) -> Validity | None:
+        if phase != "full-resume":
+            return None
+        from toolkit.supervise.validity import validity
+
+        return validity(self._ledger.progress, config, self._project)
