@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.store.servers import Server, serving
 from toolkit.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -16,9 +17,19 @@ if TYPE_CHECKING:
 Open = Callable[..., Store]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Run a PostgreSQL server for the tests that want one."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name a store that does not exist yet."""
+    if request.param == "postgres":
+        running: Server = request.getfixturevalue("server")
+        return running.database()
     return f"sqlite:///{tmp_path}/.toolkit/history.db"
 
 

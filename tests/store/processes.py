@@ -22,11 +22,18 @@ ROOT = Path(__file__).parent.parent.parent
 def spawned(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run one of the programs below; kill it in the end, if it still runs."""
     command = [sys.executable, "-m", "tests.store.processes", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Have a writer that is ready begin."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
 
 
 def hold(url: str) -> None:
@@ -40,10 +47,11 @@ def hold(url: str) -> None:
     open_store(url).begin(first)
 
 
-def write(url: str, start: float, seconds: float) -> None:
-    """From `start` on, begin a build and record facts in pairs, telling each number once it is acknowledged."""
+def write(url: str, seconds: float) -> None:
+    """When told to, begin a build and record facts in pairs, telling each number once it is acknowledged."""
     store = open_store(url, wait_seconds=20)
-    time.sleep(max(0, start - time.time()))
+    say("ready")
+    sys.stdin.readline()
     writer = store.begin(lambda name: [ev.BuildBegun(build=name, ts_ms=0), ev.RunStarted(build=name, ts_ms=0, run=1)])
     say(writer.build)
     deadline = time.monotonic() + seconds
@@ -67,4 +75,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "hold":
         hold(sys.argv[2])
     else:
-        write(sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
+        write(sys.argv[2], float(sys.argv[3]))

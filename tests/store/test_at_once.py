@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack, closing
 from itertools import pairwise
 
-from tests.store.processes import spawned
+from tests.store.processes import go, spawned
 from toolkit.core import events as ev
 from toolkit.store import Store, open_store
 
@@ -25,9 +25,11 @@ def whole(count: int) -> list[tuple[int, str]]:
 
 def test_eight_builds_at_once_lose_nothing_and_starve_nobody(url: str) -> None:
     """Eight processes create one store and record as fast as they can: all facts are there, and all had their share."""
-    start = time.time() + 1.5
     with ExitStack() as stack:
-        running = [stack.enter_context(spawned("write", url, f"{start}", "1.5")) for _ in range(WRITERS)]
+        running = [stack.enter_context(spawned("write", url, "1.5")) for _ in range(WRITERS)]
+        assert {process.stdout.readline() for process in running if process.stdout} == {"ready\n"}
+        for process in running:
+            go(process)
         told = [process.communicate(timeout=60)[0].split("\n") for process in running]
         assert [process.returncode for process in running] == [0] * WRITERS
     counts = {lines[0]: len(lines) - 3 for lines in told}
@@ -46,8 +48,10 @@ def test_a_killed_writer_leaves_every_acknowledged_fact_and_no_half(url: str) ->
     """However often it is killed: what was acknowledged is there, what was not is there whole or not at all."""
     dice = random.Random(7)  # noqa: S311 - where to strike, not a secret
     for _ in range(KILLS):
-        with spawned("write", url, "0", "60") as writer:
+        with spawned("write", url, "60") as writer:
             assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+            go(writer)
             build = writer.stdout.readline().strip()
             time.sleep(dice.uniform(0.0, 0.12))
             writer.kill()

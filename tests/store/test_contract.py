@@ -178,6 +178,20 @@ def test_whoever_takes_over_shuts_the_other_out(opened: Open) -> None:
     assert sum(isinstance(event, ev.AttemptInterrupted) for event in other.events(first.build)) == 1
 
 
+def test_of_two_that_find_a_dead_writer_one_takes_over(opened: Open) -> None:
+    """Whoever replaces the writer it saw wins once; the other is refused and does no harm."""
+    dead = begin(opened(), history(starts(5), holder=SUPERVISED))
+    one, other = opened(), opened()
+    seen = [store.lease(dead.build).token for store in (one, other)]
+    writer = one.writer(dead.build, replacing=seen[0])
+
+    with pytest.raises(BuildLeased, match=f"build {dead.build} has another writer"):
+        other.writer(dead.build, replacing=seen[1])
+    with pytest.raises(NotFound):
+        other.writer("b-0009", replacing=1)
+    writer.append(ev.BuildAbandoned(build=dead.build, ts_ms=T0))
+
+
 def test_a_lease_names_the_writer(store: Store) -> None:
     """Others see who writes, with which token, and when it last said that it lives."""
     writer = begin(store, history(holder=SUPERVISED))

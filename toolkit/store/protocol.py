@@ -83,8 +83,11 @@ class Store(Protocol):
         Refused when `build` exists. `first` runs inside the transaction: it must be quick and leave the store alone.
         """
 
-    def writer(self, build: str) -> Writer:
-        """Take the writing of a build over; every older writer is refused from now on. NotFound."""
+    def writer(self, build: str, *, replacing: int | None = None) -> Writer:
+        """Take the writing of a build over; every older writer is refused from now on. NotFound.
+
+        With `replacing`, a token that `lease` told, only from that writer: BuildLeased when somebody else was quicker.
+        """
 
     def lease(self, build: str) -> Lease:
         """Tell who may write a build; NotFound."""

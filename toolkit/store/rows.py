@@ -12,6 +12,8 @@ from toolkit.errors import BadInput, Refused, StoreDamaged, StoreUnavailable
 from toolkit.store.protocol import BuildRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolkit.core.progress import Progress
     from toolkit.store.protocol import Row
 
@@ -34,6 +36,14 @@ _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=dict).
 def fact(event: Event) -> tuple[int, str, str]:
     """Give an event as `(ts_ms, kind, body)`; equal events give equal rows."""
     return event.ts_ms, event.kind, _encode(body_of(event))
+
+
+def each_once(events: Iterable[Event]) -> dict[tuple[int, str, str], Event]:
+    """Give events by their facts, the first of equal ones: saying a thing twice does not make it happen twice."""
+    once: dict[tuple[int, str, str], Event] = {}
+    for event in events:
+        once.setdefault(fact(event), event)
+    return once
 
 
 def event_of(row: Row) -> Event | None:

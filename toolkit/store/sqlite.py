@@ -32,7 +32,10 @@ SET_USUAL = f"""
 """  # noqa: S608 - as above
 LAST_NUMBER = "select max(number) from build"
 LAST_SEQ = "select coalesce(max(seq), 0) from event where build = ?"
-TAKE_OVER = "update build set token = token + 1, renewed_ms = null where build = ? returning token"
+TAKE_OVER = """
+    update build set token = token + 1, renewed_ms = null
+    where build = ?1 and (?2 is null or token = ?2) returning token
+"""
 RENEW = "update build set renewed_ms = ? where build = ? and token = ?"
 LEASE = "select build, token, holder, renewed_ms from build where build = ?"
 EVENTS = "select id, build, seq, ts, kind, body from event where build = ? order by seq"
@@ -92,13 +95,14 @@ class SqliteStore:
 
         return self.transact(work)
 
-    def writer(self, build: str) -> SqliteWriter:
-        """Take the writing over; NotFound."""
+    def writer(self, build: str, *, replacing: int | None = None) -> SqliteWriter:
+        """Take the writing over; NotFound, BuildLeased when the present token is not `replacing`."""
 
         def work() -> int:
-            taken: list[Any] = self.connection.execute(TAKE_OVER, (build,)).fetchall()
+            taken: list[Any] = self.connection.execute(TAKE_OVER, (build, replacing)).fetchall()
             if not taken:
-                raise NotFound(f"there is no build {build}")
+                self.lease(build)
+                raise BuildLeased(f"build {build} has another writer")
             return int(taken[0][0])
 
         token = self.transact(work)

@@ -6,15 +6,13 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from toolkit.core.events import PROJECT
-from toolkit.core.progress import Progress, fold
 from toolkit.errors import StoreDamaged, StoreUnavailable
 from toolkit.store import rows
+from toolkit.store.faults import ALL, faults
 from toolkit.store.sqlite_file import explained, open_file, wal_is_safe
 from toolkit.store.turn import Turn
 
@@ -26,15 +24,6 @@ if TYPE_CHECKING:
 
 MOST_FAULTS = 20
 INTEGRITY = f"pragma integrity_check({MOST_FAULTS})"
-GAPS = """
-    select build, count(*), max(seq) from event group by build having max(seq) <> count(*) or min(seq) <> 1
-"""
-STRAY = "select distinct build from event where build <> ? and build not in (select build from build)"
-HOLLOW = "select build from build where build not in (select build from event)"
-AHEAD = "select distinct e.build from event e join build b on b.build = e.build where e.token > b.token"
-ALL = "select id, build, seq, ts, kind, body from event order by build, seq"
-STANDING = f"select {', '.join(rows.SUMMARY)} from build where build = ?"  # noqa: S608 - the names are our own
-
 HIGHEST = "select max(id) from event"
 FROM = "select id, build, seq, ts, kind, body from event where id >= ? order by id"
 STEPS_OF_ONE = 256
@@ -56,45 +45,13 @@ def check(connection: apsw.Connection, path: str) -> list[str]:
         connection.execute("begin")
         try:
             found += [str(told) for (told,) in connection.execute(INTEGRITY) if told != "ok"]
-            found += _of_order(connection)
-            found += _of_builds(connection)
+            found += faults(connection.execute)
         finally:
             if connection.in_transaction:
                 connection.execute("rollback")
     except apsw.Error as error:
         found.append(str(explained(error, path)))
     return found
-
-
-def _of_order(connection: apsw.Connection) -> Iterator[str]:
-    for build, count, last in connection.execute(GAPS):
-        yield f"build {build} has {count} events numbered up to {last}"
-    for (build,) in connection.execute(STRAY, (PROJECT,)):
-        yield f"build {build} has events and no line of its own"
-    for (build,) in connection.execute(HOLLOW):
-        yield f"build {build} has no events"
-    for (build,) in connection.execute(AHEAD):
-        yield f"build {build} has events by a writer that it does not know yet"
-
-
-def _of_builds(connection: apsw.Connection) -> Iterator[str]:
-    """Read every event and fold every build: the line of the build must say the same."""
-    for build, kept in groupby(connection.execute(ALL), key=lambda row: row[1]):
-        events = []
-        for row in kept:
-            try:
-                event = rows.event_of(row)
-            except StoreDamaged as error:
-                yield str(error)
-            else:
-                events += [event] if event is not None else []
-        if build != PROJECT:
-            told = connection.execute(STANDING, (build,)).fetchall()
-            folded = rows.summary(fold(events, Progress(build=build)))
-            for line in told:
-                wrong = [name for name, a, b in zip(rows.SUMMARY, line, folded, strict=True) if a != b]
-                if wrong:
-                    yield f"build {build} does not stand as its events say: {', '.join(wrong)}"
 
 
 def readable(path: str) -> Iterator[tuple[int, Event]]:

@@ -48,8 +48,6 @@ CONTINUE = f"""
 """  # noqa: S608 - as above
 ADD = "insert into event (build, seq, ts, kind, body, token) values (?, ?, ?, ?, ?, ?)"
 
-Fact = tuple[int, str, str]
-
 
 def import_builds(store: SqliteStore, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
     """Add what is not there yet, all or none; see `Store.import_builds`."""
@@ -81,7 +79,7 @@ def _stage(
         for build, told in histories:
             rows.usable_id(build)
             rows.of_build(build, list(told))
-            events = _each_once(told)
+            events = rows.each_once(told)
             known += len(told) - len(events)
             if connection.execute(STANDING, (build,)).fetchall():
                 there = {(row[3], row[4], row[5]) for row in connection.execute(KEPT, (build,))}
@@ -98,14 +96,6 @@ def _stage(
     finally:
         connection.execute("commit")
     return known, more
-
-
-def _each_once(told: Sequence[Event]) -> dict[Fact, Event]:
-    """Keep the first of equal facts: saying a thing twice does not make it happen twice."""
-    once: dict[Fact, Event] = {}
-    for event in told:
-        once.setdefault(rows.fact(event), event)
-    return once
 
 
 def _add(connection: apsw.Connection, more: dict[str, list[Event]]) -> ImportCount:
@@ -133,7 +123,7 @@ def _continue(connection: apsw.Connection, build: str, told: Sequence[Event]) ->
     """Add to a build what it lacks; give how many facts were added and how many were there."""
     kept: list[Any] = connection.execute(KEPT, (build,)).fetchall()
     there = {(row[3], row[4], row[5]) for row in kept}
-    missing = {fact: event for fact, event in _each_once(told).items() if fact not in there}
+    missing = {fact: event for fact, event in rows.each_once(told).items() if fact not in there}
     if missing:
         if connection.execute(STANDING, (build,)).fetchall()[0][0] is not None:
             raise rows.being_run(build)

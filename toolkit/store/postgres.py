@@ -1,0 +1,310 @@
+"""The shared store: one PostgreSQL database for the builds of many machines."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors
+from psycopg.types.json import Jsonb
+
+from toolkit.core.events import PROJECT
+from toolkit.core.progress import Progress, apply, fold
+from toolkit.errors import BuildLeased, NotFound, StoreDamaged, StoreUnavailable
+from toolkit.store import rows
+from toolkit.store.faults import faults
+from toolkit.store.postgres_connection import Link
+from toolkit.store.protocol import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import psycopg
+
+    from toolkit.core.events import Event
+    from toolkit.store.protocol import BuildRow, ImportCount, Row
+
+COLUMNS = ", ".join(rows.ROW)
+APPEND = "select append(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[], %s)"
+APPEND_PROJECT = "select append_project(%s, %s::bigint[], %s::text[], %s::text[])"
+RECORD = "select record(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[])"
+TAKE_OVER = "select take_over(%s, %s)"
+TURN = "update counter set build = build + 1 returning build"
+NEXT = "select coalesce(max(number), 0) + 1 from build"  # in a statement of its own: it must see what we waited for
+ADD_BUILD = f"""
+    insert into build (id, build, number, token, {", ".join(rows.SUMMARY)})
+    values (%s, %s, %s, 1, {", ".join(["%s"] * len(rows.SUMMARY))})
+"""  # noqa: S608 - the names are our own
+RENEW = "update build set renewed_ms = %s where build = %s and token = %s returning 1"
+LEASE = "select build, token, holder, renewed_ms from build where build = %s"
+EVENTS = "select id, build, seq, ts, kind, body from event where build = %s order by seq"
+BATCH_AT = "select batch from event where build = %s and seq = %s"
+BEGUN_BY = "select build from event where batch = %s and seq = 1"
+NOTED_BY = f"select 1 from event where batch = %s and build = '{PROJECT}' limit 1"  # noqa: S608 - as above
+PAGE = "select id, build, seq, ts, kind, body from event where id > %s order by id limit %s"
+BUILDS = f"""
+    select {COLUMNS} from build
+    where (%(pipeline)s::text is null or pipeline = %(pipeline)s) and (%(target)s::text is null or target = %(target)s)
+        and (%(held)s::integer is null or held = %(held)s)
+    order by started_ms desc, id desc limit %(limit)s
+"""  # noqa: S608 - as above
+ONE = f"select {COLUMNS} from build where build = %s"  # noqa: S608 - as above
+LATEST = f"""
+    select {COLUMNS} from build where pipeline is not distinct from %s and target is not distinct from %s
+    order by started_ms desc, id desc limit 1
+"""  # noqa: S608 - as above
+FAMILIAR = "select shapes from familiar where pipeline = %s and state = %s"
+REMEMBER = "insert into familiar (pipeline, state, shapes) values (%s, %s, %s)"
+FORGET = """
+    delete from familiar where pipeline = %(pipeline)s and state = %(state)s and id not in (
+        select id from familiar where pipeline = %(pipeline)s and state = %(state)s order by id desc limit %(keep)s
+    )
+"""
+
+PAGE_ROWS = 2_000
+TURNED_AWAY = ("TK001", errors.UniqueViolation.sqlstate)
+"""How the database says that another writer has the build: by its token, or by the number of the event."""
+
+
+class PostgresStore:
+    """A history in a PostgreSQL database; see `toolkit.store.protocol.Store`."""
+
+    def __init__(self, url: str, *, create: bool = True, read_only: bool = False, wait_seconds: float = 5.0) -> None:
+        """Connect; a write waits at most `wait_seconds` for others, or for the server to come back."""
+        self.url = url
+        self.read_only = read_only
+        self.link = Link(url, create=create, read_only=read_only, wait_seconds=wait_seconds)
+
+    def begin(self, first: Callable[[str], Sequence[Event]], build: str | None = None) -> PostgresWriter:
+        """Begin a build; Refused when `build` exists."""
+        if build is not None:
+            rows.usable_id(build)
+        batch = new_batch()
+        kept: list[Event] = []
+
+        def work() -> str:
+            with self.link.connection.transaction():
+                place = self.link.ask(TURN)[0][0]
+                name = build if build is not None else rows.numbered(self.link.ask(NEXT)[0][0])
+                if self.link.ask(LEASE, (name,)):
+                    raise rows.exists_already(name)
+                kept[:] = first(name)
+                rows.of_build(name, kept)
+                stands = rows.summary(fold(kept))
+                self.link.ask_nothing(ADD_BUILD, (place, name, rows.number_of(name), *stands))
+                self.link.ask(RECORD, (name, 1, 1, batch, *columns(kept)))
+                return name
+
+        def settled() -> str | None:
+            found = self.link.ask(BEGUN_BY, (batch,))
+            return found[0][0] if found else None
+
+        self._refuse_reading()
+        name = self.link.lasting(work, settled)
+        return PostgresWriter(self, name, 1, len(kept), fold(kept))
+
+    def writer(self, build: str, *, replacing: int | None = None) -> PostgresWriter:
+        """Take the writing over; NotFound, BuildLeased when the present token is not `replacing`."""
+        self._refuse_reading()
+        token = self.link.lasting(lambda: self.link.ask(TAKE_OVER, (build, replacing))[0][0])
+        if token is None:
+            self.lease(build)
+            raise BuildLeased(f"build {build} has another writer")
+        # From here on nobody older can add anything.
+        kept = self._fetch(EVENTS, (build,))
+        events = [event for row in kept if (event := rows.event_of(row)) is not None]
+        return PostgresWriter(self, build, token, kept[-1][2] if kept else 0, fold(events, Progress(build=build)))
+
+    def lease(self, build: str) -> Lease:
+        """Tell who may write a build; NotFound."""
+        found = self._fetch(LEASE, (build,))
+        if not found:
+            raise NotFound(f"there is no build {build}")
+        name, token, holder, renewed_ms = found[0]
+        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms)
+
+    def events(self, build: str) -> list[Event]:
+        """Give a build's facts in order."""
+        return [event for row in self._fetch(EVENTS, (build,)) if (event := rows.event_of(row)) is not None]
+
+    def progress(self, build: str) -> Progress:
+        """Fold a build's facts; NotFound."""
+        self.lease(build)
+        return fold(self.events(build), Progress(build=build))
+
+    def builds(
+        self,
+        *,
+        pipeline: str | None = None,
+        target: str | None = None,
+        held: bool | None = None,
+        limit: int | None = None,
+    ) -> list[BuildRow]:
+        """List builds, oldest first; `limit` keeps the newest."""
+        wanted = {
+            "pipeline": rows.plain(pipeline), "target": rows.plain(target), "limit": limit,
+            "held": None if held is None else int(held),
+        }  # fmt: skip
+        return [rows.build_row(each) for each in reversed(self._fetch(BUILDS, wanted))]
+
+    def row(self, build: str) -> BuildRow | None:
+        """Tell how one build stands; None when there is no such build."""
+        found = self._fetch(ONE, (build,))
+        return rows.build_row(found[0]) if found else None
+
+    def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
+        """Give the build of this pipeline and target that was begun last."""
+        found = self._fetch(LATEST, (rows.plain(pipeline), rows.plain(target)))
+        return rows.build_row(found[0]) if found else None
+
+    def latest_any(self) -> BuildRow | None:
+        """Give the build that was begun last."""
+        found = self.builds(limit=1)
+        return found[0] if found else None
+
+    def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
+        """Give stored facts in the order of recording, a page at a time."""
+        left = limit
+        while left is None or left > 0:
+            page = self._fetch(PAGE, (after, PAGE_ROWS if left is None else min(left, PAGE_ROWS)))
+            yield from page
+            if len(page) < PAGE_ROWS:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - len(page)
+
+    def scan(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, Event]]:
+        """Give all facts in the order of recording."""
+        for row in self.rows(after, limit):
+            event = rows.event_of(row)
+            if event is not None:
+                yield row[0], event
+
+    def append_project(self, *events: Event) -> None:
+        """Record facts about the project itself."""
+        self._refuse_reading()
+        rows.about_project(events)
+        if not events:
+            return
+        batch = new_batch()
+        self.link.lasting(
+            lambda: bool(self.link.ask(APPEND_PROJECT, (batch, *columns(events)))),
+            lambda: bool(self.link.ask(NOTED_BY, (batch,))) or None,
+        )
+
+    def project_events(self) -> list[Event]:
+        """Give the facts about the project itself."""
+        return self.events(PROJECT)
+
+    def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
+        """Add facts from elsewhere, all or none."""
+        from toolkit.store.postgres_import import import_builds
+
+        self._refuse_reading()
+        return import_builds(self.link, histories)
+
+    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
+        """Give the line shapes of the last successes."""
+        kept = self._fetch(FAMILIAR, (rows.plain(pipeline or ""), state))
+        return frozenset(shape for (data,) in kept for shape in rows.unpacked(data))
+
+    def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
+        """Keep the line shapes of one success."""
+        self._refuse_reading()
+        name, data = rows.plain(pipeline or ""), rows.packed(frozenset(shapes))
+
+        def work() -> None:
+            with self.link.connection.transaction():
+                self.link.ask_nothing(REMEMBER, (name, state, data))
+                self.link.ask_nothing(FORGET, {"pipeline": name, "state": state, "keep": keep_last})
+
+        self.link.lasting(work)
+
+    def check(self) -> list[str]:
+        """Look for faults."""
+
+        def work() -> list[str]:
+            with self.link.connection.transaction():
+                self.link.ask_nothing("set transaction isolation level repeatable read")
+                return list(faults(self.link.stream))
+
+        return self.link.lasting(work)
+
+    def readable(self) -> Iterator[tuple[int, Event]]:
+        """Give what can still be read."""
+        for row in self.rows():
+            with suppress(StoreDamaged):
+                event = rows.event_of(row)
+                if event is not None:
+                    yield row[0], event
+
+    def close(self) -> None:
+        """Hang up."""
+        self.link.close()
+
+    def _fetch(self, sql: str, values: Any) -> list[Any]:  # noqa: ANN401 - by place or by name
+        return self.link.lasting(lambda: self.link.ask(sql, values))
+
+    def _refuse_reading(self) -> None:
+        if self.read_only:
+            raise StoreUnavailable(f"{self.link.where} was opened for reading only")
+
+
+class PostgresWriter:
+    """The one who may append to a build; see `toolkit.store.protocol.Writer`."""
+
+    def __init__(self, store: PostgresStore, build: str, token: int, seq: int, progress: Progress) -> None:
+        """Write `build` with `token`, after the event `seq`."""
+        self.build = build
+        self.token = token
+        self.progress = progress
+        self._link = store.link
+        self._seq = seq
+
+    def append(self, *events: Event) -> None:
+        """Record facts, all or none; BuildLeased when another writer took over."""
+        rows.of_build(self.build, events)
+        if not events:
+            return
+        progress = self.progress
+        for event in events:
+            progress = apply(progress, event)
+        batch, seq = new_batch(), self._seq + 1
+        stands = Jsonb(dict(zip(rows.SUMMARY, rows.summary(progress), strict=True)))
+        told = (self.build, self.token, seq, batch, *columns(events), stands)
+
+        def work() -> bool:
+            try:
+                return bool(self._link.ask(APPEND, told))
+            except errors.DatabaseError as error:
+                raise self._turned_away(error) from error
+
+        def settled() -> bool | None:
+            found = self._link.ask(BATCH_AT, (self.build, seq))
+            return True if found and found[0][0].hex == batch else None
+
+        self._link.lasting(work, settled)
+        self._seq, self.progress = seq + len(events) - 1, progress
+
+    def renew(self, ts_ms: int) -> None:
+        """Say that this writer lives; BuildLeased when another one took over."""
+        if not self._link.lasting(lambda: self._link.ask(RENEW, (ts_ms, self.build, self.token))):
+            raise BuildLeased(f"build {self.build} has another writer")
+
+    def close(self) -> None:
+        """Stop writing."""
+
+    def _turned_away(self, error: psycopg.Error) -> Exception:
+        return BuildLeased(f"build {self.build} has another writer") if error.sqlstate in TURNED_AWAY else error
+
+
+def columns(events: Iterable[Event]) -> tuple[list[int], list[str], list[str]]:
+    """Give the moments, kinds and bodies of events."""
+    told = [rows.fact(event) for event in events]
+    return [ts for ts, _, _ in told], [kind for _, kind, _ in told], [body for _, _, body in told]
+
+
+def new_batch() -> str:
+    """Make a name for a transaction that nobody else will make."""
+    return os.urandom(16).hex()
