@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json
-from toolkit.errors import NotFound, UsageError
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, print_table
+from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
+
+if TYPE_CHECKING:
+    from analysis.history import History
+    from toolkit.core.events import Event
+    from toolkit.project import Project
+
 
 
 def register(cli: typer.Typer) -> None:
@@ -18,17 +27,227 @@ def register(cli: typer.Typer) -> None:
         cli.command()(command)
 
 
-def export() -> None:
-    """x."""
+def import_(  # noqa: PLR0913, PLR0917 - what a raw log does not say has to be said
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Events, build records or raw logs; - is stdin.")],
+    build: Annotated[str | None, typer.Option(metavar="ID", help="For a raw log: the build; else the file's name.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="TEXT", help="For a raw log: the target.")] = None,
+    exit_code: Annotated[int | None, typer.Option(help="For a raw log: how the build ended.")] = None,
+    as_json: JsonOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Take history from elsewhere: interchange events, build records, or raw logs with state markers.
+
+    What a file is shows in its content. All of it is taken or nothing; what is already known is not taken twice.
+
+    Examples:
+
+      toolkit import events.jsonl
+
+      toolkit import old-build.log --build nightly-41 --exit-code 1
+    """
+    here = open_project(project)
+    counts = {"builds": 0, "events": 0, "known": 0}
+    with history_of(here, store, create=True) as kept:
+        for name in files:
+            count = kept.import_builds(_histories(name, here, build, target, exit_code))
+            for key in counts:
+                counts[key] += getattr(count, key)
+    if as_json:
+        print_json(counts)
+    else:
+        print(f"{counts['builds']} builds and {counts['events']} events are new, {counts['known']} events were known")
 
 
-def sql() -> None:
-    """x."""
+def export(
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Else stdout.")] = None,
+    parquet: Annotated[str | None, typer.Option(metavar="DIR", help="Write the tables as Parquet files there.")] = None,
+    build: Annotated[str | None, typer.Option(metavar="ID", help="Only this build.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Write the history as interchange events, one JSON object a line, or as Parquet tables.
+
+    A damaged store gives what can still be read.
+
+    Examples:
+
+      toolkit export > events.jsonl
+
+      toolkit export --parquet tables/
+    """
+    here = open_project(project)
+    if parquet is not None:
+        with tables_of(here, store) as tables:
+            os.makedirs(parquet, exist_ok=True)
+            for name in ("events", "attempts", "runs", "builds"):
+                getattr(tables, name)().sink_parquet(os.path.join(parquet, f"{name}.parquet"))
+        return
+    lines = (json.dumps(line, ensure_ascii=False) for line in _exported(here, store, build))
+    if output is None:
+        for line in lines:
+            print(line)
+        return
+    part = f"{output}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    os.replace(part, output)
 
 
-def doctor() -> None:
-    """x."""
+def sql(
+    query: Annotated[str, typer.Argument(help="A DuckDB query over events, attempts, runs and builds.")],
+    as_json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Ask the history yourself, in SQL.
+
+    Examples:
+
+      toolkit sql "select state, count(*) from attempts where status = 'failed' group by 1 order by 2 desc"
+
+      toolkit sql "from builds limit 10" --json
+    """
+    import duckdb
+
+    with tables_of(open_project(project), store) as tables:
+        try:
+            frame = tables.query(query)
+        except duckdb.Error as error:
+            raise UsageError(f"the query cannot be answered: {str(error).splitlines()[0]}", hint=_sql_hint()) from None
+    if as_json:
+        print_json({"rows": frame.to_dicts()})
+    elif csv:
+        sys.stdout.write(frame.write_csv())
+    else:
+        print_table(frame.columns, [list(row) for row in frame.iter_rows()])
 
 
-def import_() -> None:
-    """x."""
+def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:
+    """Check the store, the configuration and the surroundings; exit code 5 when the store is not sound.
+
+    Example:
+
+      toolkit doctor
+    """
+    from toolkit.project import check_project
+
+    faults: list[str] = []
+    code = 0
+    where = _folder(project)
+    for fault in check_project(where):
+        faults.append(fault.text)
+        code = 3
+    try:
+        with history_of(open_project(where), store) as kept:
+            found = kept.check()
+    except StoreDamaged as error:
+        found = [f"{error}: {error.hint}"]
+    except NotFound:
+        found = []
+    if found:
+        code = 5
+    if as_json:
+        print_json({"ok": not code, "store": found, "configuration": faults})
+    else:
+        for line in (*found, *faults):
+            print(line)
+        if not code:
+            print("all is well")
+    return code
+
+
+def tables_of(project: Project, store: str | None) -> History:
+    """Open the history's tables, brought up to date."""
+    from pathlib import Path
+
+    from analysis.history import History
+    from toolkit.project import store_url
+
+    with history_of(project, store):
+        pass
+    return History.open(store_url(project, store), Path(project.state_directory) / "cache" / "history")
+
+
+def _folder(project: str | None) -> str:
+    from toolkit.project import find_project
+
+    return project or find_project(os.getcwd()) or os.getcwd()
+
+
+def _histories(
+    name: str, project: Project, build: str | None, target: str | None, exit_code: int | None
+) -> Iterable[tuple[str, Sequence[Event]]]:
+    import io
+    import time
+    from pathlib import Path
+
+    from toolkit.importers import HEAD, kind_of
+    from toolkit.importers.events import read_events
+    from toolkit.importers.rawlog import read_log
+    from toolkit.importers.records import read_records
+
+    if name == "-":
+        content, shown, written = sys.stdin.buffer.read(), "stdin", time.time()
+        source: Any = io.BytesIO(content)
+    elif os.path.isfile(name):
+        shown, written = name, os.path.getmtime(name)
+        source = Path(name)
+    else:
+        raise NotFound(f"there is no file {name}", hint="Name a file that exists, or - for stdin.")
+    with io.BytesIO(content) if name == "-" else open(name, "rb") as file:
+        head = file.read(HEAD)
+        file.seek(0)
+        kind = kind_of(head)
+        if kind == "events":
+            yield from read_events(source, shown)
+        elif kind == "records":
+            yield from read_records(file, shown)
+        elif not head.strip():
+            raise BadInput(f"{shown} is empty")
+        else:
+            yield read_log(
+                file, shown, build=build or os.path.splitext(os.path.basename(shown))[0], written_ms=int(written * 1000),
+                states=project.states, pipeline=project.pipeline.name, target=target, exit_code=exit_code,
+            )  # fmt: skip
+
+
+def _exported(project: Project, store: str | None, build: str | None) -> Iterator[dict[str, Any]]:
+    from toolkit.core.interchange import interchange
+
+    try:
+        with history_of(project, store) as kept:
+            builds = [build] if build is not None else [row.build for row in kept.builds()]
+            if build is not None and kept.row(build) is None:
+                raise NotFound(f"there is no build {build}")
+            for each in builds:
+                yield from interchange(kept.events(each))
+    except StoreDamaged as error:
+        print(f"warning: {error}; this is what can still be read", file=sys.stderr)
+        yield from _salvaged(project, store, build)
+
+
+def _salvaged(project: Project, store: str | None, build: str | None) -> Iterator[dict[str, Any]]:
+    from toolkit.core.interchange import interchange
+    from toolkit.store import salvage
+
+    by_build: dict[str, list[Event]] = {}
+    for _, event in salvage(_url(project, store)):
+        by_build.setdefault(event.build, []).append(event)
+    for name, facts in by_build.items():
+        if build in {None, name}:
+            yield from interchange(facts)
+
+
+def _url(project: Project, store: str | None) -> str:
+    from toolkit.project import store_url
+
+    return store_url(project, store)
+
+
+def _sql_hint() -> str:
+    return "The tables are events, attempts, runs and builds; `toolkit sql \"describe attempts\"` lists columns."
+
+
+

@@ -1,6 +1,202 @@
-"""x."""
+"""`toolkit report`, `recommend` and `classify`: what the recorded history says."""
+
 from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from toolkit.cli.data import tables_of
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from analysis.recommendation import Recommendation
+    from toolkit.core.failure import Failure
+
+
 def register(cli: typer.Typer) -> None:
-    pass
+    """Add the commands to the command line."""
+    for command in (report, recommend, classify):
+        cli.command()(command)
+
+
+def report(  # noqa: PLR0913, PLR0917 - one option for each form and each filter
+    as_json: JsonOption = False,
+    markdown: Annotated[str | None, typer.Option(metavar="FILE", help="Write Markdown there; - is stdout.")] = None,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write one self-contained page there.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="30d", help="Only what began since so long ago.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Only this pipeline.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only this target.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Say what failures cost, where, and what they were.
+
+    Examples:
+
+      toolkit report --since 30d
+
+      toolkit report --markdown summary.md
+
+      toolkit report --json
+    """
+    from analysis.findings import find
+
+    with tables_of(open_project(project), store) as tables:
+        findings = find(tables, since=_ago(since), pipeline=pipeline, target=target)
+    if as_json:
+        print_json(findings.model_dump(mode="json"))
+        return
+    if markdown is not None or html is not None:
+        if markdown is not None:
+            from analysis.report.markdown import render_markdown
+
+            _write(markdown, render_markdown(findings))
+        if html is not None:
+            from analysis.report.html import render_html
+
+            _write(html, render_html(findings))
+        return
+    from analysis.report.terminal import print_findings
+
+    print_findings(findings)
+
+
+def recommend(
+    as_json: JsonOption = False,
+    explain: Annotated[int | None, typer.Option(metavar="STATE", help="Everything about one state.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the rules into toolkit.toml.")] = False,
+    pipeline: Annotated[str | None, typer.Option(help="For this pipeline; else the one with the most builds.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Recommend which states deserve a retry, by how much, and how sure that is.
+
+    Examples:
+
+      toolkit recommend
+
+      toolkit recommend --explain 5
+
+      toolkit recommend --apply
+    """
+    from analysis.recommend import recommend as advise
+    from analysis.waits import Prices
+
+    here = open_project(project)
+    with tables_of(here, store) as tables:
+        prices = Prices(
+            hour_to_green=here.prices.hour_to_green, machine_hour=here.prices.machine_hour,
+            attention_hours=here.prices.attention,
+        )  # fmt: skip
+        advice = advise(tables.attempts().collect(), pipeline=pipeline, prices=prices)
+    if apply:
+        from toolkit.cli.phases import apply_recommendation
+
+        apply_recommendation(here, store, advice)
+    elif as_json:
+        print_json(advice.shape())
+    else:
+        _print_advice(advice, explain)
+
+
+def classify(  # noqa: PLR0913, PLR0917 - what helps to classify
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The output of a failed attempt; - is stdin.")] = "-",
+    exit_code: Annotated[int | None, typer.Option(metavar="N", help="How the command ended.")] = None,
+    signal: Annotated[int | None, typer.Option(metavar="N", help="The signal that ended it.")] = None,
+    state: Annotated[int | None, typer.Option(metavar="CODE", help="The state that failed.")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Classify each line on its own; a JSON object a line.")] = False,
+    as_json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Say what kind of failure an output shows: class, signature, and the lines that prove it.
+
+    Examples:
+
+      toolkit classify build.log --exit-code 100
+
+      dmesg | toolkit classify --lines
+    """
+    from toolkit.core.failure import Classifier
+
+    classifier = Classifier([each.rule() for each in open_project(project).rules])
+    if file != "-" and not os.path.isfile(file):
+        raise NotFound(f"there is no file {file}", hint="Name a file that exists, or - for stdin.")
+    with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
+        if lines:
+            for found in classifier.classify_lines(source, state=state):
+                print(json.dumps(_shape(found), ensure_ascii=False))
+            return
+        pieces = iter(lambda: source.read(1 << 20), b"")
+        found = classifier.classify(pieces, exit_code=exit_code, signal=signal, state=state)
+    if as_json:
+        print_json(_shape(found))
+        return
+    print(f"{found.failure_class} ({found.group}), signature {found.signature}, confidence {found.confidence:.2f}")
+    for each in found.evidence:
+        print(f"  line {each.line:<7}{each.text}")
+
+
+def _shape(found: Failure) -> dict[str, Any]:
+    return {
+        "class": found.failure_class, "group": found.group, "signature": found.signature, "rule": found.rule,
+        "confidence": round(found.confidence, 3), "template": found.template,
+        "evidence": [{"line": each.line, "text": each.text} for each in found.evidence],
+    }  # fmt: skip
+
+
+def _print_advice(advice: Recommendation, explain: int | None) -> None:
+    document = advice.shape()
+    states = [each for each in document["states"] if explain in {None, each["code"]}]
+    if explain is not None and not states:
+        raise NotFound(f"nothing is recorded of state {explain}", hint="See the states with `toolkit recommend`.")
+    if not states:
+        print("not enough evidence yet: no failure has been recorded")
+        return
+    print(f"{document['pipeline']}: {document['builds']} builds from {document['from']} to {document['to']}\n")
+    if explain is None:
+        print_table(
+            ["state", "name", "do", "sure", "failures", "recovered", "hours saved per 100 builds"],
+            [
+                [each["code"], each["name"], each["action"], f"{each['confidence']:.0%}", each["evidence"]["failures"],
+                 each["evidence"]["recovered"], _saved(each["saves"]["hours_per_100_builds"])]
+                for each in states
+            ],
+            right=frozenset({0, 4, 5}),
+        )  # fmt: skip
+        print()
+    for each in states:
+        print(f"{each['code']} {each['name'] or ''}: {each['why']}")
+        if explain is not None:
+            print(json.dumps(each["rules"], indent=2, ensure_ascii=False, default=str))
+
+
+def _saved(hours: dict[str, float]) -> str:
+    return f"{hours['mean']:.1f} ({hours['low']:.1f} to {hours['high']:.1f})"
+
+
+def _ago(text: str | None) -> Any:  # noqa: ANN401 - a datetime, whose module loads late
+    if text is None:
+        return None
+    from datetime import UTC, datetime, timedelta
+
+    from toolkit.core.moments import parse_duration
+
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    except ValueError as error:
+        raise UsageError(str(error), hint="Write --since 30d.") from None
+
+
+def _write(path: str, text: str) -> None:
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    part = f"{path}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(part, path)

@@ -20,21 +20,21 @@ class Value:
     fields: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
-    known: ClassVar[frozenset[str]] = frozenset()
+    _known: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Collect the fields of the class from its annotations, after those it inherits."""
         own = [name for name, kind in cls.__dict__.get("__annotations__", {}).items() if not str(kind).startswith("ClassVar")]
         cls.fields = (*(name for name in cls.fields if name not in own), *own)
         cls.defaults = {**cls.defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
-        cls.known = frozenset(cls.fields)
-        cls.required = cls.known - cls.defaults.keys()
+        cls._known = frozenset(cls.fields)
+        cls.required = cls._known - cls.defaults.keys()
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - the fields' own types are what the type checker sees
         """Take every field by name; TypeError for one that is missing or unknown."""
-        if not (self.required <= values.keys() and self.known >= values.keys()):
+        if not (self.required <= values.keys() and self._known >= values.keys()):
             missing = ", ".join(sorted(self.required - values.keys()))
-            unknown = ", ".join(sorted(values.keys() - self.known))
+            unknown = ", ".join(sorted(values.keys() - self._known))
             raise TypeError(f"{type(self).__name__}: missing [{missing}], unknown [{unknown}]")
         self.__dict__.update(self.defaults)
         self.__dict__.update(values)
@@ -45,8 +45,8 @@ class Value:
 
     def but(self, **changes: Any) -> Self:  # noqa: ANN401 - as above
         """Give a copy with some fields changed; TypeError for one that is unknown."""
-        if not self.known >= changes.keys():
-            raise TypeError(f"{type(self).__name__}: unknown [{', '.join(sorted(changes.keys() - self.known))}]")
+        if not self._known >= changes.keys():
+            raise TypeError(f"{type(self).__name__}: unknown [{', '.join(sorted(changes.keys() - self._known))}]")
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy.__dict__.update(changes)
