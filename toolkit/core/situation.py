@@ -95,8 +95,14 @@ def before_attempt(  # noqa: PLR0913 - what a decision may depend on
     )
 
 
-def after_failure(
-    progress: Progress, state: StateConfig, *, now_ms: int, breaker: Breaker = "closed", forbidden: str = ""
+def after_failure(  # noqa: PLR0913 - what a decision may depend on
+    progress: Progress,
+    state: StateConfig,
+    *,
+    now_ms: int,
+    breaker: Breaker = "closed",
+    forbidden: str = "",
+    resume: Resume = "auto",
 ) -> Situation:
     """Describe where a build stands after the last attempt at a state has failed; ValueError when none has."""
     counted = [each for each in _counted(progress) if each.status == "failed"]
@@ -114,6 +120,7 @@ def after_failure(
         build_minutes=_minutes(progress, now_ms),
         breaker=breaker,
         forbidden=forbidden,
+        resume=resume,
         degraded=progress.degraded,
     )
 
@@ -121,7 +128,7 @@ def after_failure(
 def _counted(progress: Progress) -> list[Attempt]:
     """Attempts since a person last released the build: who says "try again" gives a new allowance."""
     since = progress.released.ts_ms if progress.released is not None else 0
-    return [each for each in progress.attempts if (each.started_ms or 0) >= since]
+    return [each for each in progress.attempts if (each.ended_ms or each.started_ms or 0) > since]
 
 
 def _diagnosis(attempt: Attempt) -> Diagnosis:
