@@ -177,7 +177,9 @@ class Case:
         return MEANS.get(self.cause) or _BY_WORD.get(word, ("unknown",))
 
     def classify(self, classifier: Classifier, familiar: frozenset[int] = frozenset()) -> Failure:
-        return classifier.classify(self.log, exit_code=self.meta["exit_code"], signal=self.meta["signal"], familiar=familiar)
+        return classifier.classify(
+            self.log, exit_code=self.meta["exit_code"], signal=self.meta["signal"], familiar=familiar
+        )
 
 
 def cases(folder: Path) -> Iterator[Case]:
@@ -224,7 +226,9 @@ def quality(runs: list[Case]) -> None:
     print(f"  each cause counted once  {_share(sum(sum(v) / len(v) for v in per_cause.values()), len(per_cause))}")
     print(f"a proving line (of {len(ranks)} logs that hold one, by the pattern of the cause) stands")
     for most in (1, 5, 20):
-        print(f"  among the first {most:<2}       {_share(sum(rank is not None and rank <= most for rank in ranks), len(ranks))}")
+        print(
+            f"  among the first {most:<2}       {_share(sum(rank is not None and rank <= most for rank in ranks), len(ranks))}"
+        )
     told = sum(case.classify(classifier).failure_class != "unknown" for case in good)
     blind = sum(classifier.classify(case.log).failure_class != "unknown" for case in good)
     print(f"false alarms, exit 0 known {_share(told, len(good))} of the good runs are given a class")
@@ -274,14 +278,19 @@ _ORDINARY: Final = (
 def synthetic(size: int) -> bytes:
     """Build a log of about `size` bytes: ordinary lines of many tools, a harmless error now and then, a real one at the end."""
     page = b"".join(_ORDINARY * 40) + b"error: retrying the download (attempt 1 of 3)\n"
-    return page * (size // len(page)) + b"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1234 (apt)\n"
+    return (
+        page * (size // len(page))
+        + b"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1234 (apt)\n"
+    )
 
 
 def speed() -> None:
     """Print MB/s and CPU seconds per GB for each engine and its neighbours on one log."""
     log = synthetic(LOG_MB << 20)
     patterns = [rule.match for rule in BUILT_IN if rule.match]
-    print(f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time of this process or its children")
+    print(
+        f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time of this process or its children"
+    )
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "log")
         file.write_bytes(log)
@@ -290,11 +299,19 @@ def speed() -> None:
         if shutil.which("rg"):
             _line("ripgrep, same patterns", len(log), lambda: _run(["rg", "-c", "-i", "-f", sheet, file]))
         else:
-            _line("grep -E, 3 words (no ripgrep here)", len(log), lambda: _run(["grep", "-c", "-E", "-i", "error|failed|denied", file]))
+            _line(
+                "grep -E, 3 words (no ripgrep here)",
+                len(log),
+                lambda: _run(["grep", "-c", "-E", "-i", "error|failed|denied", file]),
+            )
     for engine in ("hyperscan", "re2"):
         classifier = Classifier(engine=engine)
-        _line(f"classify, {engine}, cold", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100))
-        _line(f"classify, {engine}, warm", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100))
+        _line(
+            f"classify, {engine}, cold", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100)
+        )
+        _line(
+            f"classify, {engine}, warm", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100)
+        )
     part = log[-(8 << 20) :]
     plain = Classifier(engine="re")
     _line("classify, plain search", len(part), lambda: plain.classify(part, exit_code=100))
@@ -324,7 +341,9 @@ def _line(name: str, size: int, work: Callable[[], object]) -> None:
     before, wall = _cpu(), time.perf_counter()
     work()
     cpu, wall = _cpu() - before, time.perf_counter() - wall
-    print(f"{name:36} {size / 1e6 / max(cpu, 1e-9):8.1f} MB per CPU s   {cpu / size * 1e9:8.2f} CPU s per GB   {wall:6.2f} s wall")
+    print(
+        f"{name:36} {size / 1e6 / max(cpu, 1e-9):8.1f} MB per CPU s   {cpu / size * 1e9:8.2f} CPU s per GB   {wall:6.2f} s wall"
+    )
 
 
 def _cpu() -> float:

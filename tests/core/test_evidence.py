@@ -13,7 +13,9 @@ from toolkit.core import evidence
 from toolkit.core.evidence import BLOCK_BYTES, HEAD_BYTES, TAIL_BYTES, blocks, clean, shape_of
 from toolkit.core.failure import Classifier, familiar_lines
 
-OUTPUT = st.lists(st.sampled_from([b"a", b"error: x", b"\n", b"\r", b"\r\n", b"\x1b[31m", b"\x1b", b"[", b"\xff\x00", b"12 "])).map(b"".join)
+OUTPUT = st.lists(
+    st.sampled_from([b"a", b"error: x", b"\n", b"\r", b"\r\n", b"\x1b[31m", b"\x1b", b"[", b"\xff\x00", b"12 "])
+).map(b"".join)
 
 
 @given(OUTPUT, st.lists(st.integers(0, 60), max_size=5), st.integers(4, 40))

@@ -17,9 +17,16 @@ def told(*lines: str, exit_code: int | None = 1, **more: object) -> tuple[str, s
 
 def test_the_contracts_example() -> None:
     """A network time-out is `net.timeout` of class network, and its line is the first evidence."""
-    found = CLASSIFY(b"Fetching the licence\ncurl: (28) Operation timed out after 8001 milliseconds\nbye\n", exit_code=28)
+    found = CLASSIFY(
+        b"Fetching the licence\ncurl: (28) Operation timed out after 8001 milliseconds\nbye\n", exit_code=28
+    )
 
-    assert (found.failure_class, found.group, found.signature, found.rule) == ("network", "transient", "net.timeout", "net.timeout")
+    assert (found.failure_class, found.group, found.signature, found.rule) == (
+        "network",
+        "transient",
+        "net.timeout",
+        "net.timeout",
+    )
     assert found.evidence[0].line == 2
     assert found.summary == "curl: (28) Operation timed out after 8001 milliseconds"
     assert 0.5 < found.confidence <= 1
@@ -68,11 +75,16 @@ def test_the_end_speaks_when_the_output_says_nothing(end: dict[str, object], ver
 
 TRAPS = {
     "all mirrors tried is the network": (
-        ["[MIRROR] foo.rpm: Curl error (28): Timeout was reached for http://m.example/foo.rpm", "Error: Error downloading packages: All mirrors were tried"],
+        [
+            "[MIRROR] foo.rpm: Curl error (28): Timeout was reached for http://m.example/foo.rpm",
+            "Error: Error downloading packages: All mirrors were tried",
+        ],
         "network",
     ),
     "a mirror list that is not there is not": (
-        ["Error: Failed to download metadata for repo 'base': Cannot prepare internal mirrorlist: Status code: 404 for http://mirror.example/?release=8"],
+        [
+            "Error: Failed to download metadata for repo 'base': Cannot prepare internal mirrorlist: Status code: 404 for http://mirror.example/?release=8"
+        ],
         "config",
     ),
     "apt-get update failed silently, the package is only not found later": (
@@ -86,28 +98,65 @@ TRAPS = {
         ],
         "network",
     ),
-    "the same package simply misspelt": (["Reading package lists...", "E: Unable to locate package nanno"], "dependency"),
+    "the same package simply misspelt": (
+        ["Reading package lists...", "E: Unable to locate package nanno"],
+        "dependency",
+    ),
     "too many requests, seen late": (
-        ["W: Failed to fetch http://deb.example/InRelease  429  Too Many Requests [IP: 203.0.113.7 80]", "E: Unable to locate package nano"],
+        [
+            "W: Failed to fetch http://deb.example/InRelease  429  Too Many Requests [IP: 203.0.113.7 80]",
+            "E: Unable to locate package nano",
+        ],
         "rate_limited",
     ),
-    "a service that the build itself should have started": (["curl: (7) Failed to connect to localhost port 8080: Connection refused"], "config"),
-    "our own virtual machine does not answer": (["ssh: connect to host 127.0.0.1 port 2222: Connection refused"], "config"),
+    "a service that the build itself should have started": (
+        ["curl: (7) Failed to connect to localhost port 8080: Connection refused"],
+        "config",
+    ),
+    "our own virtual machine does not answer": (
+        ["ssh: connect to host 127.0.0.1 port 2222: Connection refused"],
+        "config",
+    ),
     "another machine does not answer": (["ssh: connect to host build7.example port 22: Connection refused"], "network"),
-    "the proxy wants a password": (["Err:1 http://deb.example bookworm InRelease", "  407  Proxy Authentication Required [IP: 10.0.0.1 3128]", "E: The repository is not signed."], "auth"),
+    "the proxy wants a password": (
+        [
+            "Err:1 http://deb.example bookworm InRelease",
+            "  407  Proxy Authentication Required [IP: 10.0.0.1 3128]",
+            "E: The repository is not signed.",
+        ],
+        "auth",
+    ),
     "a ignored error is none": (
-        ["TASK [x]", 'fatal: [web]: FAILED! => {"msg": "Could not find the requested service foo"}', "...ignoring", "TASK [y]", "No space left on device"],
+        [
+            "TASK [x]",
+            'fatal: [web]: FAILED! => {"msg": "Could not find the requested service foo"}',
+            "...ignoring",
+            "TASK [y]",
+            "No space left on device",
+        ],
         "resource",
     ),
     "a retried download that went through": (
-        ["WARNING: Retrying after connection broken by 'ReadTimeoutError'", *["Collecting x"] * 100, "FAILED tests/test_a.py::test_b", "1 failed, 3 passed in 1.2s"],
+        [
+            "WARNING: Retrying after connection broken by 'ReadTimeoutError'",
+            *["Collecting x"] * 100,
+            "FAILED tests/test_a.py::test_b",
+            "1 failed, 3 passed in 1.2s",
+        ],
         "test",
     ),
     "a test that talks about refused connections": (
-        ["E   ConnectionRefusedError: [Errno 111] Connection refused", "FAILED tests/test_api.py::test_port", "=== 1 failed, 3 passed in 1.2s ==="],
+        [
+            "E   ConnectionRefusedError: [Errno 111] Connection refused",
+            "FAILED tests/test_api.py::test_port",
+            "=== 1 failed, 3 passed in 1.2s ===",
+        ],
         "test",
     ),
-    "busy devices are everyday noise": (["udevadm: Device or resource busy, ignoring", "src/main.c:3:1: error: expected ';' before '}' token"], "config"),
+    "busy devices are everyday noise": (
+        ["udevadm: Device or resource busy, ignoring", "src/main.c:3:1: error: expected ';' before '}' token"],
+        "config",
+    ),
     "403 is not 503": (["curl: (22) The requested URL returned error: 403"], "auth"),
     "503 is not 404": (["curl: (22) The requested URL returned error: 503"], "unavailable"),
     "404 is not 503": (["curl: (22) The requested URL returned error: 404"], "dependency"),
@@ -137,7 +186,12 @@ def test_a_time_out_with_a_lost_cause_is_that_cause() -> None:
 
 def test_success_is_not_accused() -> None:
     """Output of an attempt that ended with 0, or that ends in a success, gets no class for what it grumbled about."""
-    lines = ["WARNING: Retrying after connection broken", "error: first try failed: Connection refused", "second try: fine", "BUILD SUCCESSFUL in 4s"]
+    lines = [
+        "WARNING: Retrying after connection broken",
+        "error: first try failed: Connection refused",
+        "second try: fine",
+        "BUILD SUCCESSFUL in 4s",
+    ]
 
     assert told(*lines, exit_code=0)[0] == "unknown"
     assert told(*lines, exit_code=None)[0] == "unknown"
@@ -181,7 +235,11 @@ def test_what_successes_print_too_proves_nothing() -> None:
 
 def test_a_server_may_ask_to_wait() -> None:
     """`Retry-After` and its like come out in seconds."""
-    for text, seconds in {"Retry-After: 20": 20.0, "please try again in 5 minutes": 300.0, "retry after 1500 ms": 1.5}.items():
+    for text, seconds in {
+        "Retry-After: 20": 20.0,
+        "please try again in 5 minutes": 300.0,
+        "retry after 1500 ms": 1.5,
+    }.items():
         assert CLASSIFY(f"HTTP 429 Too Many Requests\n{text}\n".encode(), exit_code=1).retry_after == seconds
     assert CLASSIFY(b"HTTP 429 Too Many Requests\n", exit_code=1).retry_after is None
 
@@ -198,7 +256,9 @@ def test_lines_are_numbered_as_an_editor_numbers_them() -> None:
 
 def test_evidence_is_varied_and_bounded() -> None:
     """Twenty times the same line proves it once; at most twenty lines come back, best first."""
-    lines = [f"tar: ./usr/{n}: Cannot write: No space left on device" for n in range(500)] + ["tar: Exiting with failure status"]
+    lines = [f"tar: ./usr/{n}: Cannot write: No space left on device" for n in range(500)] + [
+        "tar: Exiting with failure status"
+    ]
 
     found = CLASSIFY("\n".join(lines).encode(), exit_code=2)
 
@@ -209,7 +269,9 @@ def test_evidence_is_varied_and_bounded() -> None:
 
 def test_lines_on_their_own() -> None:
     """`--lines` classifies each line by itself, in order."""
-    found = Classifier().classify_lines([b"curl: (6) Could not resolve host: x.org", b"all is well", b"No space left on device"])
+    found = Classifier().classify_lines(
+        [b"curl: (6) Could not resolve host: x.org", b"all is well", b"No space left on device"]
+    )
 
     assert [failure.failure_class for failure in found] == ["network", "unknown", "resource"]
 
@@ -230,4 +292,6 @@ def test_classifying_loads_nothing_until_it_is_needed() -> None:
     import sys
 
     script = "import sys, toolkit.core.failure; print(*[m for m in ('re2', 'hyperscan', 'pydantic', 'toolkit.core.rules') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip() == ""
+    assert (
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip() == ""
+    )

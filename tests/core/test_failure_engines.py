@@ -22,7 +22,9 @@ LINES = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join),
     st.text(max_size=20),
 ).map(str.encode)
-OUTPUT = st.lists(LINES, max_size=12).flatmap(lambda lines: st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r"]).map(lambda end: end.join(lines)))
+OUTPUT = st.lists(LINES, max_size=12).flatmap(
+    lambda lines: st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r"]).map(lambda end: end.join(lines))
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -70,7 +72,10 @@ def test_engines_agree_on_peoples_rules_too(expression: str, lines: list[str]) -
 
 def test_an_expression_that_hyperscan_refuses_still_works() -> None:
     """What one engine cannot take is left to another; nothing is lost silently."""
-    own = [Rule("own.big", "dirty", r"(?:a.{1,900}b.{1,900}c.{1,900}){1,400}zap"), Rule("own.small", "auth", "small thing")]
+    own = [
+        Rule("own.big", "dirty", r"(?:a.{1,900}b.{1,900}c.{1,900}){1,400}zap"),
+        Rule("own.small", "auth", "small thing"),
+    ]
 
     assert Classifier(own, engine="hyperscan").classify(b"no\nsmall thing\n", exit_code=1).rule == "own.small"
 

@@ -19,7 +19,21 @@ LITERALS = sorted({literal for rule in BUILT_IN if rule.match for literal in req
 PIECES = st.one_of(
     st.binary(max_size=30),
     st.sampled_from(LITERALS),
-    st.sampled_from([b"\n", b"\r", b"\r\n", b"\x1b[", b"\x1b]0;", b"\x07", b"\x1b[1;31m", b" ", b": ", b"...ignoring\n", b"fatal: [h]: "]),
+    st.sampled_from(
+        [
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\x1b[",
+            b"\x1b]0;",
+            b"\x07",
+            b"\x1b[1;31m",
+            b" ",
+            b": ",
+            b"...ignoring\n",
+            b"fatal: [h]: ",
+        ]
+    ),
 )
 
 
@@ -31,7 +45,9 @@ PIECES = st.one_of(
     st.one_of(st.none(), st.integers(0, 100)),
     st.sampled_from([None, "timeout", "stall"]),
 )
-def test_anything_gets_an_answer(chunks: list[bytes], exit_code: int | None, signal: int | None, state: int | None, ended_by: None) -> None:
+def test_anything_gets_an_answer(
+    chunks: list[bytes], exit_code: int | None, signal: int | None, state: int | None, ended_by: None
+) -> None:
     """Any bytes in any pieces, any end: a class, a signature, at most twenty lines that stand in the output."""
     found = CLASSIFIER.classify(chunks, exit_code=exit_code, signal=signal, state=state, ended_by=ended_by)
 

@@ -119,7 +119,14 @@ def test_what_is_not_linear_or_not_portable_is_refused_with_the_reason(expressio
 
 @pytest.mark.parametrize(
     "expression",
-    ["E7713 broker handshake lost", r"(?i)^error: \w+ [\d.]+$", r"(a+)+b", "‘lost’ (?:here|there)", r"x{2,5}\.y\+", "[^]a]b"],
+    [
+        "E7713 broker handshake lost",
+        r"(?i)^error: \w+ [\d.]+$",
+        r"(a+)+b",
+        "‘lost’ (?:here|there)",
+        r"x{2,5}\.y\+",
+        "[^]a]b",
+    ],
 )
 def test_ordinary_expressions_are_accepted(expression: str) -> None:
     """What RE2 accepts is fine, nested repeats included: they cost nothing there."""

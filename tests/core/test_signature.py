@@ -42,7 +42,10 @@ def test_what_decides_is_kept(one: str, other: str) -> None:
 
 def test_a_signature_lasts() -> None:
     """The id is written into histories: it may only change together with the version of the masks."""
-    assert signature("zorg: cannot frob widget 17 in /srv/a/b") == ("tmpl.0274519e50", "zorg: cannot frob widget <n> in <path>")
+    assert signature("zorg: cannot frob widget 17 in /srv/a/b") == (
+        "tmpl.0274519e50",
+        "zorg: cannot frob widget <n> in <path>",
+    )
 
 
 @given(st.text(max_size=400))
@@ -77,7 +80,9 @@ def test_near_equal_shapes_merge_into_the_oldest() -> None:
 def test_a_merge_map_only_grows() -> None:
     """What history was told once stays true, whatever is mined later; without news the version stays."""
     old = MergeMap(3, {"tmpl.b": "tmpl.z"})
-    again = merge_near([("tmpl.a", "flux too low in the engine room"), ("tmpl.b", "flux too low in the engine room")], old)
+    again = merge_near(
+        [("tmpl.a", "flux too low in the engine room"), ("tmpl.b", "flux too low in the engine room")], old
+    )
 
     assert again.version == 3
     assert again.canonical("tmpl.b") == "tmpl.z"

@@ -215,7 +215,9 @@ class Kept:
 _STAMP: Final = re.compile(
     rb"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|(?:^|(?<=\n))\[ *\d+\.\d+\]"
 )
-_VARIABLE: Final = re.compile(rb"(?<![\w.])([45]\d\d)(?![\w.])|/(?:tmp|var/tmp|dev/shm)/[^\s:'\",;)]+|(?<![^\s='\"(),;:\[\]])[^\s='\"(),;:\[\]]*?\d[^\s='\"(),;:\[\]]*")
+_VARIABLE: Final = re.compile(
+    rb"(?<![\w.])([45]\d\d)(?![\w.])|/(?:tmp|var/tmp|dev/shm)/[^\s:'\",;)]+|(?<![^\s='\"(),;:\[\]])[^\s='\"(),;:\[\]]*?\d[^\s='\"(),;:\[\]]*"
+)
 
 
 def shapes(data: bytes) -> list[bytes]:

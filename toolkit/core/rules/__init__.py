@@ -1,49 +1,33 @@
-"""What we know about failures of the tools that builds run: data, a file per domain, specific before generic."""
+"""What we know about failures of the tools that builds run: data, a file per domain.
+
+The rules are loaded when they are first asked for: whoever only names `Rule` does not pay for them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from toolkit.core.rules import (
-    access,
-    cloud,
-    code,
-    containers,
-    ends,
-    http,
-    languages,
-    machines,
-    network,
-    packages,
-    provision,
-    storage,
-    testing,
-)
-from toolkit.core.rules.ends import STALLED, TIMED_OUT
 from toolkit.core.rules.linear import linear
-from toolkit.core.rules.rule import Rule, stamped
-from toolkit.core.rules.smells import SMELLS
+from toolkit.core.rules.rule import Rule
 
-__all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "STALLED", "TIMED_OUT", "Rule", "linear"]
+if TYPE_CHECKING:
+    from toolkit.core.rules.built_in import BUILT_IN
+    from toolkit.core.rules.smells import SMELLS
+
+__all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "Rule", "linear"]
 
 RULES_VERSION: Final = 1
 """Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
 
-_WRITTEN: Final[tuple[Rule, ...]] = (
-    *storage.RULES,
-    *testing.RULES,
-    *cloud.RULES,
-    *packages.RULES,
-    *languages.RULES,
-    *containers.RULES,
-    *machines.RULES,
-    *provision.RULES,
-    *access.RULES,
-    *http.RULES,
-    *network.RULES,
-    *code.RULES,
-    *ends.RULES,
-)
-BUILT_IN: Final[tuple[Rule, ...]] = tuple(replace(rule, match=stamped(rule.match)) if "^" in rule.match else rule for rule in _WRITTEN)
-"""Where two lines weigh the same, the earlier line decides; where one line fits two rules that weigh the same, the earlier rule."""
+
+def __getattr__(name: str) -> tuple[Rule, ...]:
+    """Load the rules themselves on first use."""
+    if name == "BUILT_IN":
+        from toolkit.core.rules.built_in import BUILT_IN
+
+        return BUILT_IN
+    if name == "SMELLS":
+        from toolkit.core.rules.smells import SMELLS
+
+        return SMELLS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,14 @@ RULES: Final = (
     Rule(
         "cloud.throttled",
         "rate_limited",
-        r"(?i)\bThrottling(?:Exception|Error)?\b|ThrottledException|RequestLimitExceeded|TooManyRequestsException|RequestThrottled|SlowDown\b|Rate exceeded|rateLimitExceeded|userRateLimitExceeded|ProvisionedThroughputExceeded|OperationNotAllowed.*throttl|SubscriptionRequestsThrottled|RESOURCE_EXHAUSTED.*(?:rate|per minute|requests)|Quota exceeded for quota metric .*(?:per minute|requests)|ServerBusy\b|BandwidthLimitExceeded|OverLimit.*(?:rate|retry)|EC2ThrottledException|\breduce your request rate",
+        (
+            r"(?i)\bThrottling(?:Exception|Error)?\b|ThrottledException|RequestLimitExceeded"
+            r"|TooManyRequestsException|RequestThrottled|SlowDown\b|Rate exceeded|rateLimitExceeded"
+            r"|userRateLimitExceeded|ProvisionedThroughputExceeded|OperationNotAllowed.*throttl"
+            r"|SubscriptionRequestsThrottled|RESOURCE_EXHAUSTED.*(?:rate|per minute|requests)"
+            r"|Quota exceeded for quota metric .*(?:per minute|requests)|ServerBusy\b|BandwidthLimitExceeded"
+            r"|OverLimit.*(?:rate|retry)|EC2ThrottledException|\breduce your request rate"
+        ),
         "Error: RequestLimitExceeded: Request limit exceeded. status code: 503",
         "throttle disabled",
         weight=CAUSE + 8,
@@ -18,15 +25,32 @@ RULES: Final = (
     Rule(
         "cloud.capacity",
         "unavailable",
-        r"(?i)InsufficientInstanceCapacity|InsufficientCapacity|Insufficient capacity|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available|SkuNotAvailable|AllocationFailed|OverconstrainedAllocation|ZonalAllocationFailed|No valid host was found|SpotMaxPriceTooLow|capacity-not-available|MaxSpotInstanceCountExceeded|no capacity|Out of (?:host )?capacity|stockout|Unsupported.*Availability Zone",
-        "Error launching source instance: InsufficientInstanceCapacity: We currently do not have sufficient t3.large capacity in the Availability Zone you requested",
+        (
+            r"(?i)InsufficientInstanceCapacity|InsufficientCapacity|Insufficient capacity"
+            r"|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available|SkuNotAvailable"
+            r"|AllocationFailed|OverconstrainedAllocation|ZonalAllocationFailed|No valid host was found"
+            r"|SpotMaxPriceTooLow|capacity-not-available|MaxSpotInstanceCountExceeded|no capacity"
+            r"|Out of (?:host )?capacity|stockout|Unsupported.*Availability Zone"
+        ),
+        (
+            "Error launching source instance: InsufficientInstanceCapacity: We currently do not have sufficient"
+            " t3.large capacity in the Availability Zone you requested"
+        ),
         "capacity reserved",
         weight=CAUSE + 6,
     ),
     Rule(
         "cloud.quota",
         "resource",
-        r"(?i)(?:Vcpu|Instance|Address|Volume|Snapshot|Vpc|Bucket|Security[ -]?Group|NatGateway|Route|Resource|Max\w+|MaxStorage|Network\w*)(?:Count|s)?LimitExceeded|LimitExceededException|Quota ['\"]?\S+['\"]? exceeded|QuotaExceeded|quotaExceeded|QUOTA_EXCEEDED|exceed(?:s|ed|ing) (?:the |your |approved )?(?:\S+ )?quota|quota (?:has been |was |is |limit )?(?:exceeded|reached)|OverQuota|ServiceQuotaExceeded|Quota exceeded for (?:instances|cores|ram|volumes|resources)|TooManyBuckets|CLOUD_QUOTA|not enough quota|reached (?:your|the) (?:limit|quota)|limit (?:of|for) .* (?:has been )?(?:reached|exceeded)",
+        (
+            r"(?i)(?:Vcpu|Instance|Address|Volume|Snapshot|Vpc|Bucket|Security[ -]?Group|NatGateway|Route|Resource"
+            r"|Max\w+|MaxStorage|Network\w*)(?:Count|s)?LimitExceeded|LimitExceededException"
+            r"|Quota ['\"]?\S+['\"]? exceeded|QuotaExceeded|quotaExceeded|QUOTA_EXCEEDED|exceed(?:s|ed"
+            r"|ing) (?:the |your |approved )?(?:\S+ )?quota|quota (?:has been |was |is |limit )?(?:exceeded"
+            r"|reached)|OverQuota|ServiceQuotaExceeded|Quota exceeded for (?:instances|cores|ram|volumes"
+            r"|resources)|TooManyBuckets|CLOUD_QUOTA|not enough quota|reached (?:your|the) (?:limit|quota)"
+            r"|limit (?:of|for) .* (?:has been )?(?:reached|exceeded)"
+        ),
         "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows",
         "quota raised",
         weight=CAUSE + 5,
@@ -35,7 +59,14 @@ RULES: Final = (
     Rule(
         "cloud.server_error",
         "unavailable",
-        r"(?i)\bInternalFailure\b|\bInternalError\b|ServiceUnavailable(?:Exception|Error)?\b|\bInternalServerError\b|RequestTimeout(?:Exception)?\b|backendError|internalServerError|\bUNAVAILABLE: |503 UNAVAILABLE|code = (?:Unavailable|Internal)\b|GatewayTimeout|An internal error (?:has )?occurred|ServerTimeout|HTTPInternalServerError|The service is currently unavailable|Service Fault|RetryableError|InternalServiceError|We encountered an internal error|RequestError: send request failed",
+        (
+            r"(?i)\bInternalFailure\b|\bInternalError\b|ServiceUnavailable(?:Exception|Error)?\b"
+            r"|\bInternalServerError\b|RequestTimeout(?:Exception)?\b|backendError|internalServerError"
+            r"|\bUNAVAILABLE: |503 UNAVAILABLE|code = (?:Unavailable|Internal)\b|GatewayTimeout"
+            r"|An internal error (?:has )?occurred|ServerTimeout|HTTPInternalServerError"
+            r"|The service is currently unavailable|Service Fault|RetryableError|InternalServiceError"
+            r"|We encountered an internal error|RequestError: send request failed"
+        ),
         "An error occurred (InternalError) when calling the RunInstances operation: An internal error has occurred",
         "UNAVAILABLE option",
         weight=CAUSE,
@@ -44,15 +75,38 @@ RULES: Final = (
     Rule(
         "cloud.auth",
         "auth",
-        r"(?i)UnauthorizedOperation|AuthFailure|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken(?:Exception)?|InvalidAccessKeyId|AccessDenied(?:Exception)?\b|AuthorizationFailed|InvalidAuthenticationToken|AADSTS\d+|(?-i:PERMISSION_DENIED)|(?-i:UNAUTHENTICATED)|Required '[\w.]+' permission|invalid_grant|invalid_client|OptInRequired|is not authorized to perform|Could not find credentials|NoCredentialProviders|no valid credential sources|Unable to locate credentials|RequestExpired|Application Default Credentials|The request you have made requires authentication|UnrecognizedClientException|NoAuthHandlerFound|AuthorizationHeaderMalformed|OAuth.*(?:error|invalid)|Please run 'az login'|gcloud auth login|ClientAuthenticationError|MissingAuthenticationToken|IncompleteSignature|Cannot complete login due to an incorrect user name",
-        "UnauthorizedOperation: You are not authorized to perform this operation. Encoded authorization failure message: x",
+        (
+            r"(?i)UnauthorizedOperation|AuthFailure|InvalidClientTokenId|SignatureDoesNotMatch"
+            r"|ExpiredToken(?:Exception)?|InvalidAccessKeyId|AccessDenied(?:Exception)?\b|AuthorizationFailed"
+            r"|InvalidAuthenticationToken|AADSTS\d+|(?-i:PERMISSION_DENIED)|(?-i:UNAUTHENTICATED)"
+            r"|Required '[\w.]+' permission|invalid_grant|invalid_client|OptInRequired"
+            r"|is not authorized to perform|Could not find credentials|NoCredentialProviders"
+            r"|no valid credential sources|Unable to locate credentials|RequestExpired"
+            r"|Application Default Credentials|The request you have made requires authentication"
+            r"|UnrecognizedClientException|NoAuthHandlerFound|AuthorizationHeaderMalformed|OAuth.*(?:error"
+            r"|invalid)|Please run 'az login'|gcloud auth login|ClientAuthenticationError"
+            r"|MissingAuthenticationToken|IncompleteSignature|Cannot complete login due to an incorrect user name"
+        ),
+        (
+            "UnauthorizedOperation: You are not authorized to perform this operation. Encoded authorization"
+            " failure message: x"
+        ),
         "authorized",
         weight=CAUSE + 6,
     ),
     Rule(
         "cloud.not_found",
         "config",
-        r"(?i)Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value|Combination)?|Instance(?:Type|Profile)?|Zone|AvailabilityZone|Resource\w*|Template\w*)\.?(?:NotFound|Malformed|Unavailable|Unknown)?(?:Exception)?: |NoSuchBucket|NoSuchKey|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|NotFoundException|ValidationException|ValidationError: |MissingParameter|UnsupportedOperation|DryRunOperation|MalformedPolicyDocument|(?:flavor|image|network|keypair) .* (?:could not be found|not found)|InvalidApiVersion|The resource '.*' was not found|No (?:image|AMI) (?:was found|found|matching)|HTTPNotFound|Error 400: Invalid",
+        (
+            r"(?i)Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value"
+            r"|Combination)?|Instance(?:Type|Profile)?|Zone|AvailabilityZone|Resource\w*"
+            r"|Template\w*)\.?(?:NotFound|Malformed|Unavailable|Unknown)?(?:Exception)?: |NoSuchBucket|NoSuchKey"
+            r"|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|NotFoundException"
+            r"|ValidationException|ValidationError: |MissingParameter|UnsupportedOperation|DryRunOperation"
+            r"|MalformedPolicyDocument|(?:flavor|image|network|keypair) .* (?:could not be found|not found)"
+            r"|InvalidApiVersion|The resource '.*' was not found|No (?:image|AMI) (?:was found|found|matching)"
+            r"|HTTPNotFound|Error 400: Invalid"
+        ),
         "InvalidAMIID.NotFound: The image id '[ami-0abc]' does not exist",
         "image registered",
         weight=CAUSE - 3,
@@ -60,7 +114,12 @@ RULES: Final = (
     Rule(
         "cloud.dependency_violation",
         "dirty",
-        r"(?i)DependencyViolation|ResourceInUse(?:Exception)?|IncorrectInstanceState|IncorrectState|InvalidState\w*|BucketNotEmpty|resource .* is in use|VolumeInUse|AnotherOperationInProgress|resourceInUseByAnotherResource|OperationAborted|ConcurrentModification|is in (?:the )?state .* (?:and|but|which) (?:can|must)|PendingVerification",
+        (
+            r"(?i)DependencyViolation|ResourceInUse(?:Exception)?|IncorrectInstanceState|IncorrectState"
+            r"|InvalidState\w*|BucketNotEmpty|resource .* is in use|VolumeInUse|AnotherOperationInProgress"
+            r"|resourceInUseByAnotherResource|OperationAborted|ConcurrentModification"
+            r"|is in (?:the )?state .* (?:and|but|which) (?:can|must)|PendingVerification"
+        ),
         "DependencyViolation: resource sg-0a1 has a dependent object",
         "dependency ok",
         weight=CAUSE - 4,
@@ -68,7 +127,11 @@ RULES: Final = (
     Rule(
         "cloud.wait",
         "timeout",
-        r"(?i)(?:ResourceNotReady|exceeded wait attempts|timeout while waiting for (?:state|resource|plugin)|Error waiting for .* to (?:become|be|reach|complete)|waiter .* (?:failed|timed out)|Max attempts exceeded|timed out waiting for (?:instance|AMI|image|snapshot|volume|stack))",
+        (
+            r"(?i)(?:ResourceNotReady|exceeded wait attempts|timeout while waiting for (?:state|resource|plugin)"
+            r"|Error waiting for .* to (?:become|be|reach|complete)|waiter .* (?:failed|timed out)"
+            r"|Max attempts exceeded|timed out waiting for (?:instance|AMI|image|snapshot|volume|stack))"
+        ),
         "Error waiting for AMI: ResourceNotReady: exceeded wait attempts",
         "waiting for AMI to become ready",
         weight=CAUSE - 2,
@@ -76,7 +139,10 @@ RULES: Final = (
     Rule(
         "cloud.stack_failed",
         "config",
-        r"(?i)ROLLBACK_(?:IN_PROGRESS|COMPLETE|FAILED)|CREATE_FAILED|UPDATE_FAILED|DeploymentFailed|The deployment '.*' failed",
+        (
+            r"(?i)ROLLBACK_(?:IN_PROGRESS|COMPLETE|FAILED)|CREATE_FAILED|UPDATE_FAILED|DeploymentFailed"
+            r"|The deployment '.*' failed"
+        ),
         "CREATE_FAILED AWS::EC2::Instance Builder",
         "CREATE_COMPLETE AWS::EC2::Instance Builder",
         weight=PHRASE - 8,
@@ -84,7 +150,12 @@ RULES: Final = (
     Rule(
         "vsphere.failed",
         "infrastructure",
-        r"(?i)ServerFaultCode|A general system error occurred|vim\.fault\.\w+|The operation is not allowed in the current state|Cannot (?:connect to host|complete the operation).*vSphere|Host .* is not (?:connected|responding)|vCenter.*(?:unavailable|unreachable)",
+        (
+            r"(?i)ServerFaultCode|A general system error occurred|vim\.fault\.\w+"
+            r"|The operation is not allowed in the current state|Cannot (?:connect to host"
+            r"|complete the operation).*vSphere|Host .* is not (?:connected|responding)|vCenter.*(?:unavailable"
+            r"|unreachable)"
+        ),
         "ServerFaultCode: A general system error occurred: Connection refused",
         "vCenter connected",
         weight=PHRASE + 10,

@@ -6,7 +6,12 @@ from typing import Final
 
 from toolkit.core.rules.rule import CAUSE, PHRASE, Rule
 
-_SAID: Final = r"(?:\bHTTP(?:/[\d.]+|S)?(?: (?:error|status|code|response|request failed with))*:?|\bstatus(?:[ _]?code)?(?: was)?\"?|\bresponse(?: status)?(?: code)?|returned error|server returned|error code|responded with|respond(?:ed)? with (?:status )?|ERROR|error|npm (?:error|ERR!)|got|received)[ :=]{0,3}\"?"
+_SAID: Final = (
+    r"(?:\bHTTP(?:/[\d.]+|S)?(?: (?:error|status|code|response|request failed with))*:?"
+    r"|\bstatus(?:[ _]?code)?(?: was)?\"?|\bresponse(?: status)?(?: code)?|returned error|server returned"
+    r"|error code|responded with|respond(?:ed)? with (?:status )?|ERROR|error|npm (?:error|ERR!)|got"
+    r"|received)[ :=]{0,3}\"?"
+)
 
 RULES: Final = (
     Rule(
@@ -20,7 +25,13 @@ RULES: Final = (
     Rule(
         "rate.limit",
         "rate_limited",
-        r"(?i)\brate[- ]?limit(?:ed|s|ing)? ?(?:exceeded|reached|hit|error|for)|(?:exceeded|hit|reached|over) (?:a |the |your |our )?(?:secondary |api |pull |request |download )?rate[- ]?limit|pull rate limit|\btoomanyrequests\b|secondary rate limit|abuse detection mechanism|You have been (?:rate limited|throttled)|request (?:was )?throttled|quota exceeded for quota metric .*per minute",
+        (
+            r"(?i)\brate[- ]?limit(?:ed|s|ing)? ?(?:exceeded|reached|hit|error|for)|(?:exceeded|hit|reached"
+            r"|over) (?:a |the |your |our )?(?:secondary |api |pull |request |download )?rate[- ]?limit"
+            r"|pull rate limit|\btoomanyrequests\b|secondary rate limit|abuse detection mechanism"
+            r"|You have been (?:rate limited|throttled)|request (?:was )?throttled"
+            r"|quota exceeded for quota metric .*per minute"
+        ),
         "remote: error: API rate limit exceeded for 203.0.113.7",
         "rate limit set to 100 per second",
         weight=CAUSE + 6,
@@ -29,7 +40,10 @@ RULES: Final = (
     Rule(
         "http.503",
         "unavailable",
-        rf"(?i){_SAID}503\b|\b503 +(?:Service|Server Error|Backend|Slow)|\bService (?:Temporarily )?Unavailable\b|\b503: ",
+        (
+            rf"(?i){_SAID}503\b|\b503 +(?:Service|Server Error|Backend|Slow)"
+            r"|\bService (?:Temporarily )?Unavailable\b|\b503: "
+        ),
         "fatal: unable to access 'https://git.example/app.git/': The requested URL returned error: 503",
         "allocated 503 pages",
         weight=CAUSE + 4,
@@ -53,7 +67,10 @@ RULES: Final = (
     Rule(
         "http.5xx",
         "unavailable",
-        rf"(?i){_SAID}5(?:0[015-9]|2\d|30)\b|\b50[015-9] +(?:Internal Server Error|Server Error|Not Implemented)|\bInternal Server Error\b|too many 5\d\d error|server error '5\d\d",
+        (
+            rf"(?i){_SAID}5(?:0[015-9]|2\d|30)\b|\b50[015-9] +(?:Internal Server Error|Server Error"
+            r"|Not Implemented)|\bInternal Server Error\b|too many 5\d\d error|server error '5\d\d"
+        ),
         "requests.exceptions.HTTPError: 500 Server Error: Internal Server Error for url: https://api.example/v1",
         "HTTP 200 OK, 500 bytes",
         weight=CAUSE + 3,
@@ -62,7 +79,14 @@ RULES: Final = (
     Rule(
         "service.unavailable",
         "unavailable",
-        r"(?i)\b(?:service|server|backend|endpoint|upstream|registry|repository|mirror|cluster) (?:is )?(?:currently |temporarily )?(?:unavailable|overloaded|busy|down for maintenance|under maintenance)|temporarily unavailable\b.*(?:service|server|again later)|(?:under|in|for) (?:scheduled )?maintenance|\bplease try again later\b|license server (?:busy|unavailable|unreachable)|no (?:available|healthy) (?:servers?|upstream|backends?)|server is (?:too )?busy|The server is (?:currently )?unable to handle",
+        (
+            r"(?i)\b(?:service|server|backend|endpoint|upstream|registry|repository|mirror"
+            r"|cluster) (?:is )?(?:currently |temporarily )?(?:unavailable|overloaded|busy|down for maintenance"
+            r"|under maintenance)|temporarily unavailable\b.*(?:service|server|again later)|(?:under|in"
+            r"|for) (?:scheduled )?maintenance|\bplease try again later\b|license server (?:busy|unavailable"
+            r"|unreachable)|no (?:available|healthy) (?:servers?|upstream|backends?)|server is (?:too )?busy"
+            r"|The server is (?:currently )?unable to handle"
+        ),
         "upload failed: the registry is temporarily unavailable, please try again later",
         "maintenance window configured",
         weight=PHRASE + 8,
@@ -79,7 +103,10 @@ RULES: Final = (
     Rule(
         "http.401",
         "auth",
-        rf"(?i){_SAID}401\b|\b401 +(?:Unauthorized|Client Error|Authorization)|\bHTTP 401\b|(?:: |^)Unauthorized\b|\bunauthorized: |status: 401|HttpError 401",
+        (
+            rf"(?i){_SAID}401\b|\b401 +(?:Unauthorized|Client Error|Authorization)|\bHTTP 401\b|(?:: "
+            r"|^)Unauthorized\b|\bunauthorized: |status: 401|HttpError 401"
+        ),
         "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://api.example/v1",
         "401 files copied",
         weight=CAUSE + 4,
@@ -113,7 +140,10 @@ RULES: Final = (
     Rule(
         "http.4xx",
         "config",
-        rf"(?i){_SAID}4(?:0[0569]|1[13-8]|22|31)\b|\b400 +(?:Bad Request|Client Error)|\b413 +(?:Request Entity|Payload)|\b422 +Unprocessable|\b405 +Method Not",
+        (
+            rf"(?i){_SAID}4(?:0[0569]|1[13-8]|22|31)\b|\b400 +(?:Bad Request|Client Error)|\b413 +(?:Request Entity"
+            r"|Payload)|\b422 +Unprocessable|\b405 +Method Not"
+        ),
         "curl: (22) The requested URL returned error: 400",
         "400 bytes",
         weight=CAUSE - 4,
@@ -130,7 +160,10 @@ RULES: Final = (
     Rule(
         "http.redirects",
         "config",
-        r"(?i)curl: \(47\)|too many redirects|redirect loop|Maximum \(\d+\) redirects followed|stopped after \d+ redirects",
+        (
+            r"(?i)curl: \(47\)|too many redirects|redirect loop|Maximum \(\d+\) redirects followed"
+            r"|stopped after \d+ redirects"
+        ),
         "curl: (47) Maximum (50) redirects followed",
         "redirect ok",
         weight=CAUSE,

@@ -1,142 +1,22 @@
-"""Machines that builds install and boot: anaconda and kickstart, qemu, libvirt, libguestfs, the kernel, systemd."""
+"""Virtual machines and what runs in them: qemu, libvirt, libguestfs, systemd."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from toolkit.core.rules.rule import CAUSE, PHRASE, ROOT, SYMPTOM, Rule
+from toolkit.core.rules.rule import CAUSE, PHRASE, SYMPTOM, Rule
 
 RULES: Final = (
-    # ---- anaconda and kickstart
-    Rule(
-        "kickstart.fetch",
-        "network",
-        r"(?i)(?:failed to|unable to|could ?n[o']t|error) (?:fetch|download|get|retrieve|load) (?:the )?(?:kickstart|ks\.cfg|.*\.ks\b|.*install\.img|.*squashfs\.img|.*updates\.img|.*stage2)|anaconda: failed to fetch (?:kickstart|stage2)|dracut.*(?:Warning|FATAL).*(?:curl|fetch|anaconda.*(?:stage2|repo))",
-        "dracut-initqueue[812]: anaconda: failed to fetch kickstart from http://ks.example/green.cfg",
-        "anaconda: fetching kickstart from http://ks.example/green.cfg",
-        weight=CAUSE + 1,
-        fatal=True,
-        unless=r"\b40[134]\b|Not Found|No such file",
-    ),
-    Rule(
-        "kickstart.missing",
-        "config",
-        r"(?i)(?:kickstart(?: file)?[ :'\"]|/ks\.cfg|\.ks\b|install\.img|squashfs\.img).{0,120}(?:\b404\b|Not Found|No such file|does not exist|missing)|dracut-initqueue.*\b404\b",
-        "Error: kickstart file ks/green.ks does not exist",
-        "kickstart file read",
-        weight=CAUSE + 4,
-    ),
-    Rule(
-        "kickstart.invalid",
-        "config",
-        r"(?i)The following problem occurred on line \d+ of the kickstart|KickstartParseError|KickstartValueError|KickstartVersionError|Unknown command:|unknown kickstart|kickstart.*(?:syntax|parse|parsing|validation) (?:error|failed)|Unknown (?:option|section)s?:? .*kickstart|Section (?:%\w+ )?does not end with %end|no partitions? defined|autopart.*(?:not allowed|conflict)|ksvalidator.*(?:error|problem)|Expected %end|error parsing (?:kickstart|ks)|The installation (?:source|method) .*(?:invalid|not set)",
-        "The following problem occurred on line 14 of the kickstart file: Unknown command: reboo",
-        "kickstart validated",
-        weight=CAUSE + 5,
-        fatal=True,
-    ),
-    Rule(
-        "anaconda.source",
-        "network",
-        r"(?i)error setting up (?:base )?(?:repository|software source|repo)|Error setting up repository|failed to (?:set up|setup) (?:the )?(?:installation source|base repo)|The installation source is (?:not|un)available|Error in POSTIN scriptlet in rpm package.*network|Unable to (?:download|retrieve) (?:treeinfo|\.treeinfo)|cannot (?:download|retrieve) .*(?:treeinfo|comps)|failed to download the following packages|Error downloading packages|software source.*(?:failed|unreachable)|payload(?:\.\w+)*: .*(?:DownloadError|failed to download)|DownloadError|PayloadSetupError|SourceSetupError",
-        "anaconda[1801]: Error setting up base repository",
-        "anaconda: setting up the installation source",
-        weight=CAUSE - 4,
-        unless=r"\b40[134]\b",
-    ),
-    Rule(
-        "anaconda.packages",
-        "dependency",
-        r"(?i)The following software marked for installation has errors|You have specified that the (?:package|group|module).* should be installed\.? ?.*does not exist|NoSuchPackage|NoSuchGroup|MissingSpecsError|BrokenSpecsError|DependencyError|Group .* (?:is not available|does not exist)|Failed to resolve the transaction|The transaction process has ended with errors|DNF error: Error in POSTIN|error populating transaction|PayloadInstall(?:ation)?Error|NonCriticalInstallationError",
-        "The following software marked for installation has errors. Problem: nothing provides libfoo needed by bar",
-        "software selection complete",
-        weight=CAUSE - 2,
-        fatal=True,
-    ),
-    Rule(
-        "anaconda.storage",
-        "config",
-        r"(?i)StorageError|storage configuration failed|Failed to (?:find|match) (?:a )?(?:disk|suitable)|no (?:usable )?disks (?:detected|selected|found)|not enough (?:free )?space (?:on disks|for automatic partitioning)|Unable to allocate requested partition scheme|could not allocate requested partitions|bootloader stage1 device|you have not (?:defined|created) a (?:bootloader|root|/boot/efi)|NotEnoughFreeSpaceError|PartitioningError|BootLoaderError|Unable to find a suitable stage1|disk .* given in \w+ command does not exist|Specified nonexistent (?:disk|partition|device)",
-        "anaconda: Unable to allocate requested partition scheme.",
-        "storage configuration complete",
-        weight=CAUSE + 1,
-        fatal=True,
-    ),
-    Rule(
-        "anaconda.script",
-        "config",
-        r"(?i)Error (?:code )?\d* ?(?:running|encountered running|executing) (?:the )?(?:kickstart )?(?:%?(?:pre|post|pre-install|onerror)|script)|error code \d+ (?:encountered )?running the kickstart script|%(?:pre|post|pre-install|onerror)\b(?: script| section|:).{0,40}(?:failed|error|exited|non-?zero)|(?:kickstart|ks)[- ](?:post|script).{0,40}(?:failed|exited with)|ScriptError",
-        "Error code 1 running the kickstart script at line 88",
-        "running the kickstart script at line 88",
-        weight=CAUSE - 1,
-        fatal=True,
-    ),
-    Rule(
-        "anaconda.crash",
-        "unknown",
-        r"(?i)anaconda.{0,40}(?:traceback|exception report|unhandled exception|has crashed)|an unknown error has occurred|anaconda .* exception|Pane is dead|The installer will now terminate|Installation (?:failed|aborted)|An error occurred during the installation|Install(?:ation)? (?:has )?(?:failed|stopped) due to",
-        "An unknown error has occurred, look at the /tmp/anaconda-tb* file(s) for more details",
-        "anaconda started",
-        weight=SYMPTOM,
-        fatal=True,
-    ),
-    Rule(
-        "anaconda.asks",
-        "config",
-        r"(?i)text mode provides a limited set|Please (?:make|select) (?:your|a) (?:choice|selection)|\[!\] .*\((?:Not|No|Nothing|Error|Installation source)|Not enough information to (?:continue|proceed)|requires (?:user )?(?:interaction|input)|kickstart (?:installation|insufficient)|Kickstart insufficient|The .* spoke .* incomplete|Would you like to use VNC|non-?interactive.*(?:required|failed)|Question time",
-        "Kickstart insufficient: the installation cannot continue without a root password",
-        "interaction is off",
-        weight=SYMPTOM + 15,
-        unless=r"(?i)limited set",
-    ),
-    Rule(
-        "dracut.no_root",
-        "config",
-        r"(?i)ALERT! +\S+ does not exist|Dropping to (?:a |an emergency |debug )?shell|Gave up waiting for root|Unable to mount root fs|VFS: Cannot open root device|dracut.*(?:Could not boot|does not exist)|/dev/(?:disk/by-\w+|mapper|root)\S* does not exist|No root device|can't find command 'root=|Failed to mount (?:/sysroot|/new_root|Root)|Cannot find device .*root|Kernel panic.*(?:Unable to mount root|No working init|Attempted to kill init.*exitcode=0x0*(?:100|200|7f00))|no init found|error: (?:no such device|file .*vmlinuz.* not found|unknown filesystem)\b.*(?:grub|rescue)?",
-        "ALERT!  UUID=3b8c does not exist.  Dropping to a shell!",
-        "Mounted /sysroot",
-        weight=CAUSE + 6,
-        fatal=True,
-    ),
-    Rule(
-        "dracut.timeout",
-        "timeout",
-        r"(?i)dracut-initqueue(?:\[\d+\])?: (?:Warning: )?(?:dracut-initqueue )?time-?out|Warning: dracut-initqueue timeout|starting (?:initqueue )?timeout scripts|Timed out waiting for device|Dependency failed for (?:/sysroot|Root|Initrd)",
-        "dracut-initqueue[480]: Warning: dracut-initqueue: timeout, still waiting for following initqueue hooks",
-        "dracut-initqueue started",
-        weight=CAUSE - 6,
-    ),
-    Rule(
-        "boot.emergency",
-        "config",
-        r"(?i)You are in emergency mode|Entering (?:emergency|rescue) mode|Give root password for maintenance|Press Enter for (?:emergency )?(?:shell|maintenance)|Cannot open access to console, the root account is locked|grub rescue>|No bootable (?:device|medium|option)|Boot failed[.:]|Operating System not found|BdsDxe: failed to (?:load|start)|failed to load Boot\d|FATAL: No bootable medium",
-        "You are in emergency mode. After logging in, type journalctl -xb to view system logs",
-        "Started Emergency Shell unit skipped",
-        weight=CAUSE,
-        fatal=True,
-    ),
-    Rule(
-        "kernel.panic",
-        "unknown",
-        r"Kernel panic - not syncing|(?i:kernel BUG at|BUG: unable to handle|general protection fault|Oops: \d{4}|rcu_sched self-detected stall|hung_task: blocked)",
-        "[    3.2] Kernel panic - not syncing: Fatal exception in interrupt",
-        "kernel.panic = 10",
-        weight=CAUSE,
-        fatal=False,
-    ),
-    Rule(
-        "kernel.hang",
-        "infrastructure",
-        r"(?i)task \S+ blocked for more than \d+ seconds|soft lockup - CPU#\d+ stuck|Machine check|Hardware Error|EDAC .*(?:UE|uncorrected)|NMI watchdog.*lockup|clocksource.*unstable.*skew|thermal.*(?:critical|shutdown)",
-        "watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [qemu:812]",
-        "watchdog enabled",
-        weight=PHRASE + 5,
-    ),
     # ---- qemu, libvirt, guests
     Rule(
         "qemu.file_missing",
         "config",
-        r"qemu(?:-system-\w+|-img|-kvm)?: .*(?:Could not open '.*': No such file|could not load (?:PC BIOS|kernel|initrd)|No such file or directory|Could not open '.*'|failed to find romfile)|Could not open '.*\.(?:raw|qcow2|img|iso)': No such file|(?i:error: Failed to (?:open file|read file).*(?:xml|qcow2))",
+        (
+            r"qemu(?:-system-\w+|-img|-kvm)?: .*(?:Could not open '.*': No such file|could not load (?:PC BIOS"
+            r"|kernel|initrd)|No such file or directory|Could not open '.*'|failed to find romfile)"
+            r"|Could not open '.*\.(?:raw|qcow2|img|iso)': No such file|(?i:error: Failed to (?:open file"
+            r"|read file).*(?:xml|qcow2))"
+        ),
         "qemu-system-x86_64: -drive file=disk-9.raw: Could not open 'disk-9.raw': No such file or directory",
         "qemu-img: created disk",
         weight=CAUSE + 3,
@@ -145,7 +25,15 @@ RULES: Final = (
     Rule(
         "qemu.option",
         "config",
-        r"qemu(?:-system-\w+|-img|-kvm)?: (?:-\S+.*)?.*(?:invalid option|unsupported machine type|Property .* not found|is not a valid (?:device|machine)|Parameter .* (?:is missing|expects)|Invalid parameter|unrecognized option|not supported by this|Could not set up host forwarding rule|invalid (?:object|accelerator)|drive with .* already|unable to find CPU model|Unknown (?:file format|driver)|is not supported)|virt-install: error: |ERROR +(?:Validating install media|Error: --|Unknown .* option|Error with storage parameters|Unknown OS name)",
+        (
+            r"qemu(?:-system-\w+|-img|-kvm)?: (?:-\S+.*)?.*(?:invalid option|unsupported machine type"
+            r"|Property .* not found|is not a valid (?:device|machine)|Parameter .* (?:is missing|expects)"
+            r"|Invalid parameter|unrecognized option|not supported by this|Could not set up host forwarding rule"
+            r"|invalid (?:object|accelerator)|drive with .* already|unable to find CPU model"
+            r"|Unknown (?:file format|driver)|is not supported)|virt-install: error: "
+            r"|ERROR +(?:Validating install media|Error: --|Unknown .* option|Error with storage parameters"
+            r"|Unknown OS name)"
+        ),
         "qemu-system-x86_64: -nographicc: invalid option",
         "qemu-system-x86_64: terminating on signal 15 from pid 1 (timeout)",
         weight=CAUSE + 2,
@@ -153,7 +41,12 @@ RULES: Final = (
     Rule(
         "kvm.denied",
         "config",
-        r"(?i)Could not access KVM kernel module|failed to initialize kvm|KVM (?:is not available|not supported|acceleration not available)|/dev/kvm.*(?:Permission denied|No such file|not found)|kvm: disabled by bios|HW virtualization is not (?:enabled|available)|VT-x is (?:not available|disabled)|emulator .* does not support virt type 'kvm'|nested virtualization",
+        (
+            r"(?i)Could not access KVM kernel module|failed to initialize kvm|KVM (?:is not available"
+            r"|not supported|acceleration not available)|/dev/kvm.*(?:Permission denied|No such file|not found)"
+            r"|kvm: disabled by bios|HW virtualization is not (?:enabled|available)|VT-x is (?:not available"
+            r"|disabled)|emulator .* does not support virt type 'kvm'|nested virtualization"
+        ),
         "Could not access KVM kernel module: Permission denied",
         "KVM is available",
         weight=CAUSE + 3,
@@ -161,7 +54,12 @@ RULES: Final = (
     Rule(
         "libvirt.missing",
         "config",
-        r"(?i)error: failed to get (?:domain|network|pool)|Domain not found|no domain with matching name|Network not found|network '.*' is not active|Storage pool not found|Cannot (?:get interface|access storage file)|error: (?:Failed to (?:define|create|start) (?:domain|network|pool)|unsupported configuration)|XML error|Requested operation is not valid|not find capabilities for",
+        (
+            r"(?i)error: failed to get (?:domain|network|pool)|Domain not found|no domain with matching name"
+            r"|Network not found|network '.*' is not active|Storage pool not found|Cannot (?:get interface"
+            r"|access storage file)|error: (?:Failed to (?:define|create|start) (?:domain|network|pool)"
+            r"|unsupported configuration)|XML error|Requested operation is not valid|not find capabilities for"
+        ),
         "error: Cannot access storage file '/images/green.qcow2': No such file or directory",
         "Domain green started",
         weight=CAUSE - 8,
@@ -169,7 +67,11 @@ RULES: Final = (
     Rule(
         "libvirt.exists",
         "dirty",
-        r"(?i)Guest name '.*' is already in use|domain '.*' already exists|operation failed: domain .* already|Disk .* is already in use by other guests|domain is already (?:running|active)|(?:storage volume|network) '.*' (?:exists|already)",
+        (
+            r"(?i)Guest name '.*' is already in use|domain '.*' already exists|operation failed: domain .* already"
+            r"|Disk .* is already in use by other guests|domain is already (?:running|active)|(?:storage volume"
+            r"|network) '.*' (?:exists|already)"
+        ),
         "ERROR    Guest name 'green' is already in use.",
         "Guest name 'green' accepted",
         weight=CAUSE + 4,
@@ -177,7 +79,13 @@ RULES: Final = (
     Rule(
         "libvirt.down",
         "infrastructure",
-        r"(?i)Failed to connect (?:socket )?to (?:the )?(?:hypervisor|'?/var/run/libvirt|libvirt)|unable to connect to (?:libvirt|'qemu:///|server at '/)|libvirtd.*(?:not running|is down)|internal error: (?:process exited while connecting to monitor|qemu unexpectedly closed the monitor|client socket is closed|End of file while reading)|monitor socket did not show up|Cannot recv data: Connection reset|Timed out during operation: cannot acquire state change lock",
+        (
+            r"(?i)Failed to connect (?:socket )?to (?:the )?(?:hypervisor|'?/var/run/libvirt|libvirt)"
+            r"|unable to connect to (?:libvirt|'qemu:///|server at '/)|libvirtd.*(?:not running|is down)"
+            r"|internal error: (?:process exited while connecting to monitor|qemu unexpectedly closed the monitor"
+            r"|client socket is closed|End of file while reading)|monitor socket did not show up"
+            r"|Cannot recv data: Connection reset|Timed out during operation: cannot acquire state change lock"
+        ),
         "error: Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
         "connected to the hypervisor",
         weight=CAUSE + 3,
@@ -185,7 +93,14 @@ RULES: Final = (
     Rule(
         "guest.no_address",
         "timeout",
-        r"(?i)(?:timeout|timed out|gave up|failed).{0,40}(?:waiting for|getting|obtain\w*|finding) .{0,40}(?:IP address|\bDHCP\b|guest agent|VM to (?:boot|become|start)|domain to (?:shut|get)|login prompt|boot to complete|cloud-init)|no DHCP (?:offers|lease)|(?:VM|guest|machine|instance|host) (?:did not|didn't|failed to) (?:boot|come up|start|respond|become ready|shut ?down) (?:in|within|after)|Guest agent is not (?:responding|connected)|SSH (?:did not|never) (?:come up|become)",
+        (
+            r"(?i)(?:timeout|timed out|gave up|failed).{0,40}(?:waiting for|getting|obtain\w*"
+            r"|finding) .{0,40}(?:IP address|\bDHCP\b|guest agent|VM to (?:boot|become|start)|domain to (?:shut"
+            r"|get)|login prompt|boot to complete|cloud-init)|no DHCP (?:offers|lease)|(?:VM|guest|machine"
+            r"|instance|host) (?:did not|didn't|failed to) (?:boot|come up|start|respond|become ready"
+            r"|shut ?down) (?:in|within|after)|Guest agent is not (?:responding|connected)|SSH (?:did not"
+            r"|never) (?:come up|become)"
+        ),
         "Timeout waiting for the IP address of domain green",
         "waiting for the IP address",
         weight=CAUSE - 3,
@@ -193,7 +108,11 @@ RULES: Final = (
     Rule(
         "guestfs.failed",
         "config",
-        r"(?i)libguestfs: error:|virt-(?:customize|sysprep|resize|builder|sparsify|v2v): error:|guestfish: .*error|no operating systems? (?:were|was) found|guestfs_launch failed|appliance closed the connection unexpectedly|cannot find any suitable libguestfs supermin",
+        (
+            r"(?i)libguestfs: error:|virt-(?:customize|sysprep|resize|builder|sparsify|v2v): error:"
+            r"|guestfish: .*error|no operating systems? (?:were|was) found|guestfs_launch failed"
+            r"|appliance closed the connection unexpectedly|cannot find any suitable libguestfs supermin"
+        ),
         "virt-customize: error: no operating systems were found in the guest image",
         "virt-customize: Finishing off",
         weight=CAUSE - 10,
@@ -202,7 +121,12 @@ RULES: Final = (
     Rule(
         "systemd.no_unit",
         "config",
-        r"(?i)Could not find the requested service|Unit \S+ (?:not found|could not be found|not loaded|does not exist)|Failed to (?:enable|start|stop|restart|get|disable|mask) (?:unit|\S+\.service)[:,]? .*(?:not found|does not exist|No such file)|Unit file \S+ does not exist|service .*: (?:unrecognized|not-found)|unrecognized service",
+        (
+            r"(?i)Could not find the requested service|Unit \S+ (?:not found|could not be found|not loaded"
+            r"|does not exist)|Failed to (?:enable|start|stop|restart|get|disable|mask) (?:unit"
+            r"|\S+\.service)[:,]? .*(?:not found|does not exist|No such file)|Unit file \S+ does not exist"
+            r"|service .*: (?:unrecognized|not-found)|unrecognized service"
+        ),
         "Failed to enable unit: Unit file build-agent.service does not exist.",
         "Unit sshd.service started",
         weight=CAUSE,
@@ -210,7 +134,12 @@ RULES: Final = (
     Rule(
         "systemd.failed",
         "config",
-        r"(?i)Job for \S+ failed because|Failed to start \S.*|Unable to (?:start|restart|reload|enable) service|\S+\.service: (?:Failed with result|Main process exited, code=exited, status=[1-9])|Unit \S+ entered failed state|Start request repeated too quickly|A dependency job for \S+ failed|unit .* is masked|Failed to (?:start|restart|enable|reload) \S+\.(?:service|socket|timer|mount)",
+        (
+            r"(?i)Job for \S+ failed because|Failed to start \S.*|Unable to (?:start|restart|reload"
+            r"|enable) service|\S+\.service: (?:Failed with result|Main process exited, code=exited, status=[1-9])"
+            r"|Unit \S+ entered failed state|Start request repeated too quickly|A dependency job for \S+ failed"
+            r"|unit .* is masked|Failed to (?:start|restart|enable|reload) \S+\.(?:service|socket|timer|mount)"
+        ),
         "Job for nginx.service failed because the control process exited with error code.",
         "nginx.service started",
         weight=SYMPTOM + 14,
@@ -218,7 +147,10 @@ RULES: Final = (
     Rule(
         "systemd.not_booted",
         "config",
-        r"(?i)System has not been booted with systemd as init|Failed to connect to (?:the )?(?:system )?bus|Running in chroot, ignoring (?:request|command)|Failed to (?:get|create) (?:D-Bus|bus) connection",
+        (
+            r"(?i)System has not been booted with systemd as init|Failed to connect to (?:the )?(?:system )?bus"
+            r"|Running in chroot, ignoring (?:request|command)|Failed to (?:get|create) (?:D-Bus|bus) connection"
+        ),
         "System has not been booted with systemd as init system (PID 1). Can't operate.",
         "Failed to nothing",
         weight=SYMPTOM + 12,
@@ -227,7 +159,11 @@ RULES: Final = (
     Rule(
         "image.selftest",
         "test",
-        r"(?i)\bself-?test[: ]+(?:FAIL(?:ED|URE)?|not ok|error)|did not pass (?:its|the) (?:self|acceptance|smoke|sanity|health)[- ]?(?:test|check)|(?:smoke|sanity|health|acceptance|boot|readiness)[- ](?:test|check)s? (?:has |have )?failed|verification failed: ",
+        (
+            r"(?i)\bself-?test[: ]+(?:FAIL(?:ED|URE)?|not ok|error)|did not pass (?:its|the) (?:self|acceptance"
+            r"|smoke|sanity|health)[- ]?(?:test|check)|(?:smoke|sanity|health|acceptance|boot"
+            r"|readiness)[- ](?:test|check)s? (?:has |have )?failed|verification failed: "
+        ),
         "SELFTEST: FAIL",
         "SELFTEST: ok",
         weight=CAUSE - 2,
@@ -236,52 +172,13 @@ RULES: Final = (
     Rule(
         "image.invalid",
         "config",
-        r"(?i)(?:image|iso|qcow2|disk) (?:is )?(?:not (?:a valid|in \w+ format)|invalid|unreadable)|Could not read (?:image header|L1 table)|not a bootable disk|unknown image format|ISO.*checksum (?:mismatch|failed)|implantisomd5|media check.*(?:fail|error)",
+        (
+            r"(?i)(?:image|iso|qcow2|disk) (?:is )?(?:not (?:a valid|in \w+ format)|invalid|unreadable)"
+            r"|Could not read (?:image header|L1 table)|not a bootable disk|unknown image format"
+            r"|ISO.*checksum (?:mismatch|failed)|implantisomd5|media check.*(?:fail|error)"
+        ),
         "qemu-img: error: image is not in qcow2 format",
         "image valid",
         weight=PHRASE + 5,
-    ),
-    Rule(
-        "machine.lost",
-        "infrastructure",
-        r"(?i)(?:lost (?:communication|connection) with (?:the )?(?:server|agent|runner|node|worker|host)|runner (?:has )?(?:received a shutdown signal|lost|went offline)|agent (?:went offline|was (?:removed|disconnected)|is offline)|node .*(?:was (?:removed|preempted|terminated|deleted)|not ?ready|went away)|spot (?:instance )?(?:interruption|termination)|Cannot contact .*: java\.lang\.Interrupted|hudson\.remoting\.(?:ChannelClosed|RequestAborted)|(?:executor|worker|machine|vm) (?:was )?(?:evicted|preempted|reclaimed)|pod .*(?:evicted|deleted)|hypervisor (?:error|failure)|No space.*runner)",
-        "The self-hosted runner: builder7 lost communication with the server.",
-        "runner online",
-        weight=CAUSE,
-    ),
-    Rule(
-        "machine.cancelled",
-        "killed",
-        r"(?i)^\W*(?:##\[error\])?The (?:operation|job|run|build|workflow) was cancell?ed|build was aborted|Aborted by user|Interrupted by user|KeyboardInterrupt|signal: (?:terminated|interrupt|killed)|received signal (?:SIG)?(?:TERM|INT|15|2)\b|caught SIG(?:TERM|INT)|Terminated$|\bKilled$|exit(?:ed with)? (?:code|status):? ?(?:137|143)\b|Sending interrupt signal to process|Exited \(137\)|command terminated by signal (?:9|15)|^Killed\b",
-        "##[error]The operation was canceled.",
-        "operation complete",
-        weight=PHRASE,
-        unless=r"(?i)qemu-system-\w+: terminating|oom",
-    ),
-    Rule(
-        "machine.time_limit",
-        "timeout",
-        r"(?i)(?:job|step|build|task|action|script|command|process|workflow|test|playbook) .{0,60}(?:has )?(?:exceeded|reached) (?:the )?(?:maximum |its |configured |hard |wall )?(?:execution |time ?(?:out)?|run ?time)(?: limit| of)?|(?:timed out|timeout) after \d+ ?(?:s|sec|seconds?|m|min|minutes?|h|hours?)\b|execution (?:took longer|expired)|terminating on signal 15 from pid \d+ \(timeout\)|deadline exceeded|Timeout has been exceeded|Build timed out|timeout: sending signal|time limit (?:exceeded|reached)|wall-?clock (?:time|limit)|context deadline exceeded|TimeoutExpired",
-        "ERROR: Job failed: execution took longer than 1h0m0s seconds",
-        "finished within the time limit",
-        weight=PHRASE - 3,
-        unless=r"(?i)curl|https?://|fetch|connect|dial|download|npm|ReadTimeout|testT?imed|TestTimedOut|^E  +|\[ERROR\] test",
-    ),
-    Rule(
-        "machine.no_output",
-        "stall",
-        r"(?i)no output (?:has been received|for|in the last) .{0,40}(?:minutes?|seconds?|m\b|s\b)|Too long with no output|stalled build|produced no output|appears to (?:be )?(?:hung|stuck|stalled)|no progress (?:for|in) \d+|inactivity time-?out",
-        "No output has been received in the last 10m0s, this potentially indicates a stalled build",
-        "output received",
-        weight=CAUSE - 4,
-    ),
-    Rule(
-        "crash.segfault",
-        "killed",
-        r"(?i)segmentation fault|\bSIGSEGV\b|core dumped|\bSIGABRT\b|\bSIGBUS\b|bus error\b|illegal instruction|\bSIGILL\b|stack smashing detected|double free or corruption|A fatal error has been detected by the Java Runtime|internal compiler error|forked VM terminated without|The JVM process crashed|fatal error: unexpected signal",
-        "line 12:  4711 Segmentation fault      (core dumped) ./mkimage",
-        "no crash",
-        weight=PHRASE + 8,
-        unless=r"internal compiler error: Killed",
     ),
 )

@@ -14,7 +14,10 @@ RULES: Final = (
     Rule(
         "local.refused",
         "config",
-        rf"(?i)(?:ssh: connect to host|curl: \(7\) Failed to connect to|Failed to connect to|Could not connect to|connect(?:ing|ion)? to|dial tcp|connect ECONNREFUSED) ?{_HERE}\b.*(?:refused|Couldn.t connect)",
+        (
+            r"(?i)(?:ssh: connect to host|curl: \(7\) Failed to connect to|Failed to connect to|Could not connect to"
+            rf"|connect(?:ing|ion)? to|dial tcp|connect ECONNREFUSED) ?{_HERE}\b.*(?:refused|Couldn.t connect)"
+        ),
         "curl: (7) Failed to connect to localhost port 8080 after 0 ms: Connection refused",
         "curl: (7) Failed to connect to mirror.example port 80 after 3 ms: Connection refused",
         weight=CAUSE + 2,
@@ -23,9 +26,18 @@ RULES: Final = (
     Rule(
         "local.refused",
         "config",
-        r"(?i)(?:requests\.exceptions\.ConnectionError|urllib3\.exceptions\.MaxRetryError|HTTPConnectionPool).{0,40}host='(?:localhost|127\.0\.0\.1)'.*refused",
-        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='localhost', port=5000): Max retries exceeded with url: /health (Caused by NewConnectionError('Connection refused'))",
-        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='api.example.com', port=80): Max retries exceeded with url: / (Caused by NewConnectionError('Connection refused'))",
+        (
+            r"(?i)(?:requests\.exceptions\.ConnectionError|urllib3\.exceptions\.MaxRetryError"
+            r"|HTTPConnectionPool).{0,40}host='(?:localhost|127\.0\.0\.1)'.*refused"
+        ),
+        (
+            "requests.exceptions.ConnectionError: HTTPConnectionPool(host='localhost', port=5000): Max retries"
+            " exceeded with url: /health (Caused by NewConnectionError('Connection refused'))"
+        ),
+        (
+            "requests.exceptions.ConnectionError: HTTPConnectionPool(host='api.example.com', port=80): Max retries"
+            " exceeded with url: / (Caused by NewConnectionError('Connection refused'))"
+        ),
         weight=CAUSE + 1,
         unless=r"Retrying \(Retry|after connection broken",
     ),
@@ -40,7 +52,11 @@ RULES: Final = (
     Rule(
         "net.timeout",
         "network",
-        r"(?i)\bconnection timed out|connect(?:ion)? time-?out\b|connect timed out|network (?:is )?time(?:d )?-?out|\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b|i/o timeout|TLS handshake timeout|net/http: request canceled.*(?:timeout|exceeded)|Client\.Timeout (?:exceeded|or context)",
+        (
+            r"(?i)\bconnection timed out|connect(?:ion)? time-?out\b|connect timed out"
+            r"|network (?:is )?time(?:d )?-?out|\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b|i/o timeout|TLS handshake timeout"
+            r"|net/http: request canceled.*(?:timeout|exceeded)|Client\.Timeout (?:exceeded|or context)"
+        ),
         "dial tcp 203.0.113.9:443: i/o timeout",
         "test timed out after 300 seconds",
         weight=PHRASE + 5,
@@ -49,8 +65,15 @@ RULES: Final = (
     Rule(
         "net.timeout",
         "network",
-        r"(?i)Read ?timed ?out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException|HttpConnectTimeoutException|read timeout at|socket\.timeout|SSL read: .*timed out|recv failure: .*timed out|request timed out|gateway time-?out while",
-        "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.example', port=443): Read timed out. (read timeout=15)",
+        (
+            r"(?i)Read ?timed ?out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException"
+            r"|HttpConnectTimeoutException|read timeout at|socket\.timeout|SSL read: .*timed out"
+            r"|recv failure: .*timed out|request timed out|gateway time-?out while"
+        ),
+        (
+            "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.example', port=443): Read timed"
+            " out. (read timeout=15)"
+        ),
         "the unit test for readers timed outside of the sandbox",
         weight=PHRASE + 5,
         unless=_TEST_TALK,
@@ -58,7 +81,11 @@ RULES: Final = (
     Rule(
         "net.timeout",
         "network",
-        r"Connection failure: timed out|Connection timed out during banner exchange|ssh: connect to host .* port \d+: (?:Connection|Operation) timed out|Timeout (?:was reached|reached while)|Network timeout\b",
+        (
+            r"Connection failure: timed out|Connection timed out during banner exchange"
+            r"|ssh: connect to host .* port \d+: (?:Connection|Operation) timed out|Timeout (?:was reached"
+            r"|reached while)|Network timeout\b"
+        ),
         "ssh: connect to host build7.example port 22: Connection timed out",
         "ssh: connect to host build7.example port 22: Permission denied",
     ),
@@ -66,7 +93,10 @@ RULES: Final = (
     Rule(
         "net.refused",
         "network",
-        r"curl: \(7\)|(?i:ssh: connect to host .* port \d+: Connection refused|Failed to connect to .{1,120} port \d+|Could not connect to .{1,120}(?:refused|\(111))",
+        (
+            r"curl: \(7\)|(?i:ssh: connect to host .* port \d+: Connection refused"
+            r"|Failed to connect to .{1,120} port \d+|Could not connect to .{1,120}(?:refused|\(111))"
+        ),
         "curl: (7) Failed to connect to files.example port 443 after 12 ms: Couldn't connect to server",
         "curl: (28) Connection timed out after 8001 milliseconds",
         weight=CAUSE,
@@ -74,7 +104,10 @@ RULES: Final = (
     Rule(
         "net.refused",
         "network",
-        r"(?i)\bECONNREFUSED\b|\bconnection refused\b|ConnectionRefusedError|actively refused it|failed: Connection refused",
+        (
+            r"(?i)\bECONNREFUSED\b|\bconnection refused\b|ConnectionRefusedError|actively refused it"
+            r"|failed: Connection refused"
+        ),
         "wget: can't connect to remote host (203.0.113.7): Connection refused",
         "connection accepted",
         weight=PHRASE,
@@ -83,7 +116,12 @@ RULES: Final = (
     Rule(
         "net.reset",
         "network",
-        r"(?i)\bECONNRESET\b|connection reset by (?:peer|remote)|ConnectionResetError|recv failure: connection (?:was )?reset|connection (?:was )?(?:forcibly )?closed by (?:the )?(?:remote|peer)|(?:remote end|server) (?:closed|hung up)|socket hang up|Connection aborted|broken pipe.*(?:send|upload)|connection lost",
+        (
+            r"(?i)\bECONNRESET\b|connection reset by (?:peer|remote)|ConnectionResetError"
+            r"|recv failure: connection (?:was )?reset"
+            r"|connection (?:was )?(?:forcibly )?closed by (?:the )?(?:remote|peer)|(?:remote end|server) (?:closed"
+            r"|hung up)|socket hang up|Connection aborted|broken pipe.*(?:send|upload)|connection lost"
+        ),
         "fatal: unable to access 'https://git.example/app.git/': Recv failure: Connection reset by peer",
         "connection pool reset to defaults",
         weight=PHRASE + 5,
@@ -92,7 +130,12 @@ RULES: Final = (
     Rule(
         "net.reset",
         "network",
-        r"curl: \((?:16|18|52|55|56|92|95)\)|(?i:transfer closed with .* remaining|Empty reply from server|HTTP/2 stream \d+ was not closed cleanly|unexpected end of file.*curl|fetch-pack: unexpected disconnect|early EOF$|RPC failed; (?:curl|HTTP|result)|the remote end hung up unexpectedly)",
+        (
+            r"curl: \((?:16|18|52|55|56|92|95)\)|(?i:transfer closed with .* remaining|Empty reply from server"
+            r"|HTTP/2 stream \d+ was not closed cleanly|unexpected end of file.*curl"
+            r"|fetch-pack: unexpected disconnect|early EOF$|RPC failed; (?:curl|HTTP|result)"
+            r"|the remote end hung up unexpectedly)"
+        ),
         "curl: (52) Empty reply from server",
         "curl: (60) SSL certificate problem: self-signed certificate",
         unless=r"RPC failed; HTTP [45]\d\d|error: [45]\d\d",
@@ -100,7 +143,11 @@ RULES: Final = (
     Rule(
         "net.unreachable",
         "network",
-        r"(?i)network is unreachable|\bENETUNREACH\b|\bEHOSTUNREACH\b|no route to host|host is (?:down|unreachable)|network (?:is )?down\b|Destination (?:host|net) unreachable|software caused connection abort",
+        (
+            r"(?i)network is unreachable|\bENETUNREACH\b|\bEHOSTUNREACH\b|no route to host|host is (?:down"
+            r"|unreachable)|network (?:is )?down\b|Destination (?:host|net) unreachable"
+            r"|software caused connection abort"
+        ),
         "connect to 203.0.113.4 port 443 failed: No route to host",
         "no routes defined",
         weight=PHRASE + 5,
@@ -109,7 +156,12 @@ RULES: Final = (
     Rule(
         "net.truncated",
         "network",
-        r"(?i)IncompleteRead\(|incomplete (?:read|download)|premature (?:end of|close|EOF)|unexpected EOF (?:while|when) (?:reading|downloading)|Content-Length.*(?:mismatch|but received|too (?:short|small))|download (?:is |was )?(?:truncated|incomplete|interrupted)|ChunkedEncodingError|connection broken: |response ended prematurely|ERR_CONTENT_LENGTH|short read.*http",
+        (
+            r"(?i)IncompleteRead\(|incomplete (?:read|download)|premature (?:end of|close|EOF)"
+            r"|unexpected EOF (?:while|when) (?:reading|downloading)|Content-Length.*(?:mismatch|but received"
+            r"|too (?:short|small))|download (?:is |was )?(?:truncated|incomplete|interrupted)|ChunkedEncodingError"
+            r"|connection broken: |response ended prematurely|ERR_CONTENT_LENGTH|short read.*http"
+        ),
         "urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(1024 bytes read, 4096 more expected)')",
         "reading is complete",
         weight=PHRASE + 6,
@@ -118,17 +170,32 @@ RULES: Final = (
     Rule(
         "net.refused",
         "network",
-        r"(?i)failed to establish a new connection|NewConnectionError|Max retries exceeded with url|unable to connect to (?:the )?(?:remote|server|host|https?:)|could not connect to (?:the )?(?:server|host|remote|https?:)|Cannot connect to (?:host|server|https?:)",
-        "HTTPSConnectionPool(host='repo.example', port=443): Max retries exceeded with url: /x (Caused by NewConnectionError)",
+        (
+            r"(?i)failed to establish a new connection|NewConnectionError|Max retries exceeded with url"
+            r"|unable to connect to (?:the )?(?:remote|server|host|https?:)|could not connect to (?:the )?(?:server"
+            r"|host|remote|https?:)|Cannot connect to (?:host|server|https?:)"
+        ),
+        (
+            "HTTPSConnectionPool(host='repo.example', port=443): Max retries exceeded with url: /x (Caused by"
+            " NewConnectionError)"
+        ),
         "connection established",
         weight=PHRASE,
-        unless=r"SSLError|CERTIFICATE|ProxyError|too many 5\d\d|too many 429|Name or service not known|Temporary failure|refused",
+        unless=(
+            r"SSLError|CERTIFICATE|ProxyError|too many 5\d\d|too many 429|Name or service not known"
+            r"|Temporary failure|refused"
+        ),
     ),
     # ---- names
     Rule(
         "dns.unknown_host",
         "config",
-        r"(?i)could not resolve hostname .{1,255}(?:Name or service not known|nodename nor servname|No address associated)|(?:Could not resolve|unable to resolve|lookup|resolve host).{0,30}\b[\w.-]+\.(?:invalid|example|test|localdomain)\b.{0,80}(?:no such host|not known|not found|NXDOMAIN)",
+        (
+            r"(?i)could not resolve hostname .{1,255}(?:Name or service not known|nodename nor servname"
+            r"|No address associated)|(?:Could not resolve|unable to resolve|lookup"
+            r"|resolve host).{0,30}\b[\w.-]+\.(?:invalid|example|test|localdomain)\b.{0,80}(?:no such host|not known"
+            r"|not found|NXDOMAIN)"
+        ),
         "ssh: Could not resolve hostname build7: Name or service not known",
         "ssh: Could not resolve hostname build7: Temporary failure in name resolution",
         weight=CAUSE + 1,
@@ -136,7 +203,11 @@ RULES: Final = (
     Rule(
         "dns.resolve",
         "network",
-        r"(?i)curl: \(6\)|could not resolve (?:host|proxy|hostname|'|\S+\.\S+)|couldn't resolve (?:host|proxy)|temporary failure (?:in name resolution|resolving)|temporarily unable to resolve|Could not resolve: |unable to resolve host (?:address )?\S",
+        (
+            r"(?i)curl: \(6\)|could not resolve (?:host|proxy|hostname|'|\S+\.\S+)|couldn't resolve (?:host|proxy)"
+            r"|temporary failure (?:in name resolution|resolving)|temporarily unable to resolve|Could not resolve: "
+            r"|unable to resolve host (?:address )?\S"
+        ),
         "curl: (6) Could not resolve host: mirror.example.org",
         "Could not resolve dependencies for project app",
         unless=r"(?i)sudo: unable to resolve host|dependenc|artifact",
@@ -144,7 +215,13 @@ RULES: Final = (
     Rule(
         "dns.resolve",
         "network",
-        r"(?i)name or service not known|nodename nor servname|no such host\b|\bEAI_AGAIN\b|getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)|NameResolutionError|UnknownHostException|Name does not resolve|getaddrinfo.*(?:fail|error)|gaierror|server misbehaving|DNS (?:lookup|resolution|query) (?:failed|timed? ?out|error)|SERVFAIL|NXDOMAIN|No address associated with hostname|unknown host\b",
+        (
+            r"(?i)name or service not known|nodename nor servname|no such host\b|\bEAI_AGAIN\b"
+            r"|getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)|NameResolutionError|UnknownHostException"
+            r"|Name does not resolve|getaddrinfo.*(?:fail|error)|gaierror|server misbehaving|DNS (?:lookup"
+            r"|resolution|query) (?:failed|timed? ?out|error)|SERVFAIL|NXDOMAIN|No address associated with hostname"
+            r"|unknown host\b"
+        ),
         "dial tcp: lookup registry.corp.net on 10.0.0.2:53: no such host",
         "the name of the service is known",
         weight=PHRASE + 8,
@@ -154,7 +231,11 @@ RULES: Final = (
     Rule(
         "tls.expired",
         "config",
-        r"(?i)certificate (?:has |is )?expired|certificate is not yet valid|certificate has expired or is not yet valid|CERT_HAS_EXPIRED|expired certificate|certificate verify failed: certificate has expired|NotAfter|x509: certificate has expired",
+        (
+            r"(?i)certificate (?:has |is )?expired|certificate is not yet valid"
+            r"|certificate has expired or is not yet valid|CERT_HAS_EXPIRED|expired certificate"
+            r"|certificate verify failed: certificate has expired|NotAfter|x509: certificate has expired"
+        ),
         "curl: (60) SSL certificate problem: certificate has expired",
         "certificate renewed",
         weight=CAUSE + 4,
@@ -162,7 +243,16 @@ RULES: Final = (
     Rule(
         "tls.untrusted",
         "config",
-        r"(?i)self[- ]signed certificate|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED|unable to get local issuer certificate|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|certificate signed by unknown authority|PKIX path building failed|unable to find valid certification path|certificate verify failed|CERTIFICATE_VERIFY_FAILED|server certificate verification failed|Certificate verification failed|certificate issuer is unknown|The certificate is NOT trusted|curl: \(60\)|Peer's Certificate issuer is not recognized|no alternative certificate subject name matches|certificate is valid for .*, not |hostname .* doesn't match|ERR_TLS_CERT_ALTNAME_INVALID|SSL: no alternative certificate",
+        (
+            r"(?i)self[- ]signed certificate|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED"
+            r"|unable to get local issuer certificate|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)"
+            r"|certificate signed by unknown authority|PKIX path building failed"
+            r"|unable to find valid certification path|certificate verify failed|CERTIFICATE_VERIFY_FAILED"
+            r"|server certificate verification failed|Certificate verification failed|certificate issuer is unknown"
+            r"|The certificate is NOT trusted|curl: \(60\)|Peer's Certificate issuer is not recognized"
+            r"|no alternative certificate subject name matches|certificate is valid for .*, not "
+            r"|hostname .* doesn't match|ERR_TLS_CERT_ALTNAME_INVALID|SSL: no alternative certificate"
+        ),
         "curl: (60) SSL certificate problem: self-signed certificate",
         "certificate verified",
         weight=CAUSE + 2,
@@ -170,7 +260,13 @@ RULES: Final = (
     Rule(
         "tls.protocol",
         "config",
-        r"(?i)wrong version number|unsupported protocol|no protocols available|tlsv1 alert protocol version|UNSUPPORTED_PROTOCOL|sslv3 alert handshake failure|no shared cipher|dh key too small|ca md too weak|unsafe legacy renegotiation|first record does not look like a TLS handshake|http: server gave HTTP response to HTTPS client|Unsupported or unrecognized SSL message|packet length too long",
+        (
+            r"(?i)wrong version number|unsupported protocol|no protocols available|tlsv1 alert protocol version"
+            r"|UNSUPPORTED_PROTOCOL|sslv3 alert handshake failure|no shared cipher|dh key too small|ca md too weak"
+            r"|unsafe legacy renegotiation|first record does not look like a TLS handshake"
+            r"|http: server gave HTTP response to HTTPS client|Unsupported or unrecognized SSL message"
+            r"|packet length too long"
+        ),
         "curl: (35) OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number",
         "version number ok",
         weight=CAUSE + 2,
@@ -178,14 +274,23 @@ RULES: Final = (
     Rule(
         "tls.ca_missing",
         "config",
-        r"(?i)curl: \(77\)|error setting certificate (?:verify locations|file)|Problem with the SSL CA cert|No system certificates available|ca-certificates.*(?:missing|not installed)|could not load (?:PEM )?client certificate|curl: \(58\)",
+        (
+            r"(?i)curl: \(77\)|error setting certificate (?:verify locations|file)|Problem with the SSL CA cert"
+            r"|No system certificates available|ca-certificates.*(?:missing|not installed)"
+            r"|could not load (?:PEM )?client certificate|curl: \(58\)"
+        ),
         "curl: (77) error setting certificate verify locations: CAfile: /etc/pki/tls/certs/ca-bundle.crt",
         "certificate file set",
     ),
     Rule(
         "tls.handshake",
         "network",
-        r"(?i)curl: \(35\)|SSL_ERROR_SYSCALL|SSL connect(?:ion)? error|gnutls_handshake\(\) failed|TLS (?:handshake|connection) (?:failed|error|was non-properly terminated)|ssl handshake (?:failed|failure)|SSLHandshakeException: Remote host (?:closed|terminated)|EOF occurred in violation of protocol|unexpected eof while reading|Could not handshake",
+        (
+            r"(?i)curl: \(35\)|SSL_ERROR_SYSCALL|SSL connect(?:ion)? error|gnutls_handshake\(\) failed"
+            r"|TLS (?:handshake|connection) (?:failed|error|was non-properly terminated)|ssl handshake (?:failed"
+            r"|failure)|SSLHandshakeException: Remote host (?:closed|terminated)"
+            r"|EOF occurred in violation of protocol|unexpected eof while reading|Could not handshake"
+        ),
         "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to files.example:443",
         "TLS handshake complete",
         weight=CAUSE - 5,
@@ -194,7 +299,10 @@ RULES: Final = (
     Rule(
         "proxy.auth",
         "auth",
-        r"(?i)\b407\b.{0,5}Proxy Auth|Proxy Authentication Required|HTTP code 407 from proxy|response 407|authenticationrequired.*proxy|proxy.*(?:authentication (?:failed|required)|\b407\b)",
+        (
+            r"(?i)\b407\b.{0,5}Proxy Auth|Proxy Authentication Required|HTTP code 407 from proxy|response 407"
+            r"|authenticationrequired.*proxy|proxy.*(?:authentication (?:failed|required)|\b407\b)"
+        ),
         "curl: (56) Received HTTP code 407 from proxy after CONNECT",
         "proxy authenticated",
         weight=CAUSE + 5,
@@ -202,7 +310,10 @@ RULES: Final = (
     Rule(
         "proxy.failed",
         "network",
-        r"(?i)\bProxyError\b|Cannot connect to proxy|tunnel connection failed: 5\d\d|proxy CONNECT aborted|curl: \((?:5|97)\)|HTTP code 5\d\d from proxy|unable to connect to proxy|proxyconnect tcp",
+        (
+            r"(?i)\bProxyError\b|Cannot connect to proxy|tunnel connection failed: 5\d\d|proxy CONNECT aborted"
+            r"|curl: \((?:5|97)\)|HTTP code 5\d\d from proxy|unable to connect to proxy|proxyconnect tcp"
+        ),
         "requests.exceptions.ProxyError: HTTPSConnectionPool(host='pypi.example', port=443): Cannot connect to proxy.",
         "proxy set to none",
         weight=PHRASE + 12,
@@ -210,7 +321,10 @@ RULES: Final = (
     Rule(
         "proxy.denied",
         "auth",
-        r"(?i)HTTP code 403 from proxy|tunnel connection failed: 40[13]|blocked by (?:the )?(?:proxy|firewall|policy)|ERR_ACCESS_DENIED|X-Squid-Error",
+        (
+            r"(?i)HTTP code 403 from proxy|tunnel connection failed: 40[13]|blocked by (?:the )?(?:proxy|firewall"
+            r"|policy)|ERR_ACCESS_DENIED|X-Squid-Error"
+        ),
         "curl: (56) Received HTTP code 403 from proxy after CONNECT",
         "access allowed by the proxy",
         weight=CAUSE + 1,
@@ -218,7 +332,10 @@ RULES: Final = (
     Rule(
         "net.captive_portal",
         "auth",
-        r"(?i)does the network require authentication|NOSPLIT|captive portal|invalid json response body .*<|Unexpected token '?<'?,? .{0,40}(?:not valid JSON|in JSON)",
+        (
+            r"(?i)does the network require authentication|NOSPLIT|captive portal|invalid json response body .*<"
+            r"|Unexpected token '?<'?,? .{0,40}(?:not valid JSON|in JSON)"
+        ),
         "Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)",
         "valid JSON",
         weight=CAUSE + 3,
@@ -226,8 +343,15 @@ RULES: Final = (
     Rule(
         "ntp.skew",
         "config",
-        r"(?i)is not valid yet \(invalid for|Release file .* is (?:not valid yet|expired)|clock skew (?:detected|too great)|RequestTimeTooSkewed|Signature (?:not yet current|expired)|is not yet valid.*clock|system (?:clock|time) (?:is )?(?:wrong|off)",
-        "E: Release file for http://deb.example/dists/bookworm/InRelease is not valid yet (invalid for another 918d 0h 16min 26s).",
+        (
+            r"(?i)is not valid yet \(invalid for|Release file .* is (?:not valid yet|expired)|clock skew (?:detected"
+            r"|too great)|RequestTimeTooSkewed|Signature (?:not yet current|expired)|is not yet valid.*clock"
+            r"|system (?:clock|time) (?:is )?(?:wrong|off)"
+        ),
+        (
+            "E: Release file for http://deb.example/dists/bookworm/InRelease is not valid yet (invalid for another"
+            " 918d 0h 16min 26s)."
+        ),
         "Release file is valid",
         weight=CAUSE + 2,
         unless=r"(?i)modification time|make: warning|ntp",
@@ -235,15 +359,25 @@ RULES: Final = (
     Rule(
         "net.wait_for",
         "network",
-        r"Timeout when waiting for [\w.-]+:\d+|timed? ?out (?:while )?waiting for .{0,60} to (?:become (?:reachable|available)|accept connections|respond)",
-        'fatal: [web]: FAILED! => {"changed": false, "elapsed": 300, "msg": "Timeout when waiting for db.example:5432"}',
+        (
+            r"Timeout when waiting for [\w.-]+:\d+"
+            r"|timed? ?out (?:while )?waiting for .{0,60} to (?:become (?:reachable|available)|accept connections"
+            r"|respond)"
+        ),
+        (
+            'fatal: [web]: FAILED! => {"changed": false, "elapsed": 300, "msg": "Timeout when waiting for'
+            ' db.example:5432"}'
+        ),
         "Timeout when waiting for file /run/ready",
         weight=CAUSE,
     ),
     Rule(
         "net.wrong_url",
         "config",
-        r"(?i)curl: \((?:1|3)\)|unsupported protocol scheme|URL using bad/illegal format|malformed (?:URL|URI)|Invalid URL|unknown url type|no schema supplied|MissingSchema",
+        (
+            r"(?i)curl: \((?:1|3)\)|unsupported protocol scheme|URL using bad/illegal format|malformed (?:URL|URI)"
+            r"|Invalid URL|unknown url type|no schema supplied|MissingSchema"
+        ),
         "curl: (3) URL using bad/illegal format or missing URL",
         "curl: (35) SSL connect error",
         weight=SYMPTOM + 30,

@@ -1,4 +1,4 @@
-"""Tools that configure and orchestrate: Ansible, Packer, Terraform, Vagrant, cloud-init, Puppet, Salt."""
+"""Tools that build and configure machines: Packer, Terraform, Vagrant, cloud-init, Puppet, Salt."""
 
 from __future__ import annotations
 
@@ -7,145 +7,22 @@ from typing import Final
 from toolkit.core.rules.rule import CAUSE, PHRASE, SYMPTOM, VAGUE, Rule
 
 RULES: Final = (
-    # ---- Ansible
-    Rule(
-        "ansible.undefined",
-        "config",
-        r"(?i)(?:'[\w.\[\]]+' is undefined|has no attribute '[^']+'|AnsibleUndefinedVariable|undefined variable|The task includes an option with an undefined variable|VARIABLE IS NOT DEFINED|dict object.* has no attribute|template error while templating|error while (?:evaluating conditional|resolving value|templating)|AnsibleTemplate|The conditional check .* failed)",
-        "fatal: [web]: FAILED! => {\"msg\": \"The task includes an option with an undefined variable. The error was: 'image_ownr' is undefined\"}",
-        "variable defined",
-        weight=CAUSE,
-        unless=r"(?i)AttributeError: |module '\w+' has no attribute|object has no attribute|ignored=",
-    ),
-    Rule(
-        "ansible.syntax",
-        "config",
-        r"(?i)ERROR!? ?.*(?:Syntax Error while loading YAML|no (?:module/)?action detected|conflicting action statements|couldn't resolve module/action|is not a valid attribute for a|unexpected parameter type|failed at splitting arguments|playbook .* could not be found|the playbook: .* could not be found)|YAML parsing failed|We were unable to read either as JSON nor YAML|couldn't resolve module/action|Unsupported parameters for|missing required arguments|value of .* must be one of|parameters are (?:mutually exclusive|required together)|is not a valid attribute for|mapping values are not allowed|could not find expected|did not find expected|found character .* that cannot start any token|found undefined alias|Failed to template|Invalid/incorrect (?:username|option)|argument .* is of type .* and we were unable to convert",
-        "ERROR! couldn't resolve module/action 'ansible.posix.sysclt'. This often indicates a misspelling, missing collection, or incorrect module path.",
-        "playbook syntax ok",
-        weight=CAUSE + 1,
-    ),
-    Rule(
-        "ansible.role_missing",
-        "config",
-        r"(?i)the role '.*' was not found|could not find or access '|ansible-galaxy.*(?:was NOT installed|Unable to find|not found)|Unable to retrieve file contents|(?:handler|listener) '.*' was not found|The requested handler|could not locate file in lookup|unable to find '.*' in expected paths|Failed to resolve the requested (?:dependencies map|collection)|the collection .* (?:was not found|does not support)|lookup plugin '.*' not found|vars file .* was not found",
-        "ERROR! the role 'monitoring_agent' was not found in /srv/roles",
-        "role found",
-        weight=CAUSE + 1,
-    ),
-    Rule(
-        "ansible.vault",
-        "auth",
-        r"(?i)no vault secrets found|Decryption failed \(no vault secrets|vault password file .* was not found|incorrect vault password|Attempting to decrypt but",
-        "ERROR! Attempting to decrypt but no vault secrets found",
-        "vault opened",
-        weight=CAUSE + 6,
-    ),
-    Rule(
-        "ansible.become",
-        "auth",
-        r"(?i)Missing sudo password|Incorrect (?:sudo|su|become) password|sudo: a (?:terminal is required|password is required)|is not in the sudoers file|sudo: no tty present|Timeout \(\d+s\) waiting for privilege escalation|sudo: \d+ incorrect password attempts|user .* is not allowed to execute",
-        'fatal: [web]: FAILED! => {"msg": "Missing sudo password"}',
-        "become: true",
-        weight=CAUSE + 6,
-    ),
-    Rule(
-        "ansible.unreachable_dns",
-        "config",
-        r"UNREACHABLE! .*(?:Name or service not known|nodename nor servname)",
-        'fatal: [box]: UNREACHABLE! => {"msg": "Failed to connect to the host via ssh: ssh: Could not resolve hostname build7.lan: Name or service not known"}',
-        'fatal: [box]: UNREACHABLE! => {"msg": "Connection timed out"}',
-        weight=CAUSE + 4,
-    ),
-    Rule(
-        "ansible.unreachable_auth",
-        "auth",
-        r"UNREACHABLE! .*(?:Permission denied|Authentication fail|Host key verification failed|Invalid/incorrect password|Too many authentication failures|ntlm: the specified credentials)",
-        'fatal: [box]: UNREACHABLE! => {"msg": "Failed to connect to the host via ssh: root@192.0.2.1: Permission denied (publickey)."}',
-        'fatal: [box]: UNREACHABLE! => {"msg": "Connection timed out"}',
-        weight=CAUSE + 6,
-    ),
-    Rule(
-        "ansible.unreachable_local",
-        "config",
-        r"UNREACHABLE! .*(?:connect to host (?:localhost|127\.0\.0\.1|192\.168\.122\.\d+|10\.0\.2\.\d+) port \d+: Connection refused)",
-        'fatal: [vm]: UNREACHABLE! => {"msg": "ssh: connect to host 127.0.0.1 port 2222: Connection refused"}',
-        'fatal: [vm]: UNREACHABLE! => {"msg": "ssh: connect to host build7.example port 22: Connection refused"}',
-        weight=CAUSE + 6,
-    ),
-    Rule(
-        "ansible.unreachable",
-        "network",
-        r"UNREACHABLE! |(?i:Failed to connect to the host via (?:ssh|winrm))|unreachable=[1-9]",
-        'fatal: [box]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect to the host via ssh: Connection timed out", "unreachable": true}',
-        "box : ok=4 changed=2 unreachable=0 failed=0",
-        weight=SYMPTOM + 25,
-    ),
-    Rule(
-        "ansible.no_hosts",
-        "config",
-        r"(?i)Could not match supplied host pattern|no hosts matched|provided hosts list is empty|Unable to parse .* as an inventory source|No inventory was parsed|Specified (?:hosts and/or )?--limit does not match any hosts",
-        "ERROR! Specified hosts and/or --limit does not match any hosts",
-        "hosts matched",
-        weight=PHRASE + 3,
-        unless=r"only implicit localhost is available|^\[WARNING\]: (?:No inventory|provided)",
-    ),
-    Rule(
-        "ansible.python",
-        "dependency",
-        r"(?i)(?:python|module) .* (?:is )?required (?:for|on|by) (?:this module|the remote|\S+)|The .* Python module is required|Failed to import the required Python library|MODULE FAILURE.*(?:No module named|python)|/usr/bin/python\S*: (?:not found|No such file)|ansible_python_interpreter|Could not import python modules|is too old for ansible|ansible-core requires|python3?-(?:apt|dnf|libselinux).* (?:must|required|missing)|No start of json char found",
-        'fatal: [web]: FAILED! => {"msg": "Failed to import the required Python library (docker) on web\'s Python /usr/bin/python3."}',
-        "python found",
-        weight=CAUSE - 2,
-        unless=r"(?i)\[WARNING\]|DEPRECATION|discovered",
-    ),
-    Rule(
-        "ansible.missing_thing",
-        "config",
-        r"(?i)Destination directory .* does not exist|Destination .* not writable|Could not find or access|(?:src|source|path|file) .{1,200}(?:not found|does not exist)|Remote (?:copy|end) (?:does|do) not (?:have|exist)|(?:group|user) \S+ does not exist|failed to look up user|chown failed|Failed to (?:find|locate) required executable|Path .* does not exist|the file .* does not exist",
-        'fatal: [rootfs]: FAILED! => {"msg": "Destination directory /etc/sysctl.d does not exist"}',
-        "destination directory created",
-        weight=PHRASE + 9,
-        unless=r"(?i)^W:|warning|ls: |repository|creating",
-    ),
-    Rule(
-        "ansible.assert",
-        "test",
-        r'(?i)"msg": "(?:Assertion failed|.*assertion:)|"evaluated_to": false|"assertion": ',
-        'fatal: [web]: FAILED! => {"assertion": "x == 1", "changed": false, "evaluated_to": false, "msg": "Assertion failed"}',
-        '{"msg": "All assertions passed"}',
-        weight=CAUSE - 1,
-    ),
-    Rule(
-        "ansible.wait_for",
-        "timeout",
-        r"(?i)Timeout when waiting for (?:127\.0\.0\.1|localhost|search string|file|\S+ to (?:stop|drain))|timed out waiting for ping module test|Timed out waiting for (?:last boot time|reboot)|async task did not complete|rebooting.*(?:timed? out|failed)|Timeout waiting for .* to (?:become|be|start|stop|appear)",
-        'fatal: [web]: FAILED! => {"elapsed": 600, "msg": "Timed out waiting for last boot time check (timeout=600)"}',
-        'ok: [web] => {"elapsed": 6}',
-        weight=CAUSE - 2,
-    ),
-    Rule(
-        "ansible.command",
-        "config",
-        r'(?:fatal|failed): \[[^\]]+\].*FAILED! => .*(?:"rc": ?[1-9]\d*|non-zero return code|Error executing command)',
-        'fatal: [web]: FAILED! => {"changed": true, "cmd": ["false"], "msg": "non-zero return code", "rc": 1}',
-        'ok: [web] => {"rc": 0}',
-        weight=SYMPTOM + 3,
-    ),
-    Rule(
-        "ansible.failed",
-        "config",
-        r"(?:fatal|failed): \[[^\]]+\].*(?:FAILED!|=> )|\bfailed=[1-9]\d* +(?:skipped|\s*$)|^ERROR! |^\[ERROR\]: ",
-        'fatal: [web]: FAILED! => {"changed": false, "msg": "something else went wrong"}',
-        "web : ok=4 changed=2 unreachable=0 failed=0",
-        weight=SYMPTOM - 4,
-        unless=r"(?i)\[ERROR\] (?:Tests|Failures|test)|UNREACHABLE",
-    ),
     # ---- Packer
     Rule(
         "packer.template",
         "config",
-        r"(?i)Failed to (?:initialize build|parse (?:template|config)|prepare build)|Unknown (?:builder|provisioner|post-processor|source|data source)|error initializing builder|Error: (?:Unsupported (?:argument|block type|attribute)|Missing required argument|Unset variable|Invalid (?:expression|reference|block definition|template|value|function|character|number literal|multi-line)|Reference to undeclared|Argument or block definition required|Undefined -?var|Missing (?:newline|item)|Attribute redefined|Duplicate|Unclosed|Insufficient \w+ blocks|Incorrect attribute value type|No value for required variable|Variables not allowed|Failed to read (?:the )?variable|Inconsistent)|Template validation failed|\d+ error\(s\) (?:occurred|decoding)|The template is invalid|unknown configuration key|A .* must be specified|Bad source|unset variable",
+        (
+            r"(?i)Failed to (?:initialize build|parse (?:template|config)|prepare build)|Unknown (?:builder"
+            r"|provisioner|post-processor|source|data source)|error initializing builder"
+            r"|Error: (?:Unsupported (?:argument|block type|attribute)|Missing required argument|Unset variable"
+            r"|Invalid (?:expression|reference|block definition|template|value|function|character|number literal"
+            r"|multi-line)|Reference to undeclared|Argument or block definition required|Undefined -?var"
+            r"|Missing (?:newline|item)|Attribute redefined|Duplicate|Unclosed|Insufficient \w+ blocks"
+            r"|Incorrect attribute value type|No value for required variable|Variables not allowed"
+            r"|Failed to read (?:the )?variable|Inconsistent)|Template validation failed|\d+ error\(s\) (?:occurred"
+            r"|decoding)|The template is invalid|unknown configuration key|A .* must be specified|Bad source"
+            r"|unset variable"
+        ),
         'Error: Failed to initialize build "nul"',
         "The configuration is valid.",
         weight=CAUSE + 1,
@@ -153,7 +30,14 @@ RULES: Final = (
     Rule(
         "packer.plugin",
         "dependency",
-        r"(?i)Missing plugins|The following plugins are required, but not installed|could not (?:find|install) (?:any |the )?plugin|Failed getting the \"?.*plugin|no plugin installed for|Plugin .* (?:incompatible|crashed)|Failed to (?:install|query available|instantiate) provider|Could not (?:retrieve|load) (?:the list of available|plugin)|Provider .*(?:not available|registry .* does not have)|Required plugins are not installed|Inconsistent dependency lock file|no available releases match|Module not installed|Failed to download module|provider .* was not found",
+        (
+            r"(?i)Missing plugins|The following plugins are required, but not installed|could not (?:find"
+            r"|install) (?:any |the )?plugin|Failed getting the \"?.*plugin|no plugin installed for"
+            r"|Plugin .* (?:incompatible|crashed)|Failed to (?:install|query available|instantiate) provider"
+            r"|Could not (?:retrieve|load) (?:the list of available|plugin)|Provider .*(?:not available"
+            r"|registry .* does not have)|Required plugins are not installed|Inconsistent dependency lock file"
+            r"|no available releases match|Module not installed|Failed to download module|provider .* was not found"
+        ),
         "Error: Missing plugins",
         "plugins installed",
         weight=PHRASE - 1,
@@ -162,7 +46,11 @@ RULES: Final = (
     Rule(
         "packer.ssh",
         "timeout",
-        r"(?i)Timeout waiting for (?:SSH|WinRM)|timeout waiting for (?:ssh|winrm) to become available|Waiting for (?:SSH|WinRM).*(?:timed out|timeout)|Error waiting for (?:SSH|WinRM)|Timeout waiting for IP|Build .* errored.*Timeout waiting",
+        (
+            r"(?i)Timeout waiting for (?:SSH|WinRM)|timeout waiting for (?:ssh|winrm) to become available"
+            r"|Waiting for (?:SSH|WinRM).*(?:timed out|timeout)|Error waiting for (?:SSH|WinRM)"
+            r"|Timeout waiting for IP|Build .* errored.*Timeout waiting"
+        ),
         "==> qemu.green: Timeout waiting for SSH.",
         "==> qemu.green: Waiting for SSH to become available...",
         weight=CAUSE + 1,
@@ -171,7 +59,10 @@ RULES: Final = (
     Rule(
         "packer.ssh_auth",
         "auth",
-        r"(?i)ssh: handshake failed|ssh: unable to authenticate|Packer experienced an authentication error|Error waiting for SSH: .*authentica|attempted methods \[",
+        (
+            r"(?i)ssh: handshake failed|ssh: unable to authenticate|Packer experienced an authentication error"
+            r"|Error waiting for SSH: .*authentica|attempted methods \["
+        ),
         "Error waiting for SSH: Packer experienced an authentication error when trying to connect via SSH.",
         "Connected to SSH!",
         weight=CAUSE + 2,
@@ -180,7 +71,10 @@ RULES: Final = (
     Rule(
         "packer.iso",
         "config",
-        r"(?i)(?:iso|checksum).{0,40}(?:Checksums did not match|checksum (?:did not match|mismatch|invalid))|error downloading ISO: .*404|invalid checksum|bad response code: 404",
+        (
+            r"(?i)(?:iso|checksum).{0,40}(?:Checksums did not match|checksum (?:did not match|mismatch|invalid))"
+            r"|error downloading ISO: .*404|invalid checksum|bad response code: 404"
+        ),
         "==> qemu.green: error downloading ISO: [bad response code: 404]",
         "checksums match",
         weight=CAUSE + 3,
@@ -188,7 +82,10 @@ RULES: Final = (
     Rule(
         "packer.download",
         "network",
-        r"(?i)(?:error|failed).{0,20}download(?:ing)? (?:ISO|image|box|file)|ISO download failed|Download failed|All download attempts failed|failed to download",
+        (
+            r"(?i)(?:error|failed).{0,20}download(?:ing)? (?:ISO|image|box|file)|ISO download failed|Download failed"
+            r"|All download attempts failed|failed to download"
+        ),
         "==> qemu.green: ISO download failed.",
         "download complete",
         weight=PHRASE + 6,
@@ -205,15 +102,26 @@ RULES: Final = (
     Rule(
         "packer.script",
         "config",
-        r"(?i)Script (?:exited with non-zero exit status|disconnected unexpectedly)|Error (?:executing|running) (?:Ansible|shell|script|provisioner|Chef|Puppet)|Provisioning step had errors|exit status \d+.*provision|provisioner .* (?:failed|returned)|Build '.*' errored after|Some builds didn't complete successfully",
-        "Build 'qemu.green' errored after 4 minutes: Script exited with non-zero exit status: 2.Allowed exit codes are: [0]",
+        (
+            r"(?i)Script (?:exited with non-zero exit status|disconnected unexpectedly)|Error (?:executing"
+            r"|running) (?:Ansible|shell|script|provisioner|Chef|Puppet)|Provisioning step had errors"
+            r"|exit status \d+.*provision|provisioner .* (?:failed|returned)|Build '.*' errored after"
+            r"|Some builds didn't complete successfully"
+        ),
+        (
+            "Build 'qemu.green' errored after 4 minutes: Script exited with non-zero exit status: 2.Allowed exit"
+            " codes are: [0]"
+        ),
         "Build 'qemu.green' finished after 4 minutes.",
         weight=VAGUE + 8,
     ),
     Rule(
         "packer.boot",
         "config",
-        r"(?i)Error launching VM|Qemu failed to start|Error running boot command|Failed to (?:boot|start) (?:the )?(?:VM|virtual machine)|Error starting VM|VBoxManage error",
+        (
+            r"(?i)Error launching VM|Qemu failed to start|Error running boot command|Failed to (?:boot"
+            r"|start) (?:the )?(?:VM|virtual machine)|Error starting VM|VBoxManage error"
+        ),
         "==> qemu.green: Error launching VM: Qemu failed to start. Please run with PACKER_LOG=1 to get more info.",
         "==> qemu.green: Starting VM, booting from CD-ROM",
         weight=SYMPTOM + 10,
@@ -222,7 +130,10 @@ RULES: Final = (
     Rule(
         "terraform.lock",
         "contention",
-        r"(?i)Error acquiring the state lock|Error locking state|state (?:is )?(?:already )?locked|ConditionalCheckFailedException|Lock Info:|state blob is already locked|failed to lock (?:state|s3)",
+        (
+            r"(?i)Error acquiring the state lock|Error locking state|state (?:is )?(?:already )?locked"
+            r"|ConditionalCheckFailedException|Lock Info:|state blob is already locked|failed to lock (?:state|s3)"
+        ),
         "Error: Error acquiring the state lock",
         "Acquiring state lock. This may take a few moments...",
         weight=CAUSE + 5,
@@ -231,15 +142,31 @@ RULES: Final = (
     Rule(
         "terraform.exists",
         "dirty",
-        r"(?i)(?:EntityAlreadyExists|AlreadyExistsException|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate|alreadyExists|resource (?:already exists|that already exists)|already exists - to be managed via Terraform|A resource with the ID .* already exists|\bConflict\b.*already exists|Duplicate (?:resource|name))",
-        "Error: A resource with the ID \"/subscriptions/x\" already exists - to be managed via Terraform this resource needs to be imported",
+        (
+            r"(?i)(?:EntityAlreadyExists|AlreadyExistsException|BucketAlreadyOwnedByYou|InvalidGroup\.Duplicate"
+            r"|alreadyExists|resource (?:already exists|that already exists)"
+            r"|already exists - to be managed via Terraform|A resource with the ID .* already exists"
+            r"|\bConflict\b.*already exists|Duplicate (?:resource|name))"
+        ),
+        (
+            'Error: A resource with the ID "/subscriptions/x" already exists - to be managed via Terraform this'
+            " resource needs to be imported"
+        ),
         "resource created",
         weight=CAUSE + 2,
     ),
     Rule(
         "terraform.config",
         "config",
-        r"(?i)Error: (?:Reference to|Unsupported|Invalid|Missing (?:required|resource|name|map|item|newline|attribute|argument)|Module|Cycle|Duplicate|Unknown|Backend (?:configuration|initialization)|Provider configuration|No configuration files|Could not load plugin|Resource (?:instance|not found)|Provider produced|Plugin did not respond|Incorrect|Error in function call|Failed to (?:decode|load|read) .*(?:file|variable|state))|Terraform (?:initialized in an empty|version constraint)|This configuration does not support Terraform version|Instance cannot be destroyed|Saved plan is stale|Inappropriate value for attribute",
+        (
+            r"(?i)Error: (?:Reference to|Unsupported|Invalid|Missing (?:required|resource|name|map|item|newline"
+            r"|attribute|argument)|Module|Cycle|Duplicate|Unknown|Backend (?:configuration|initialization)"
+            r"|Provider configuration|No configuration files|Could not load plugin|Resource (?:instance|not found)"
+            r"|Provider produced|Plugin did not respond|Incorrect|Error in function call|Failed to (?:decode|load"
+            r"|read) .*(?:file|variable|state))|Terraform (?:initialized in an empty|version constraint)"
+            r"|This configuration does not support Terraform version|Instance cannot be destroyed"
+            r"|Saved plan is stale|Inappropriate value for attribute"
+        ),
         "Error: Cycle: aws_instance.a, aws_instance.b",
         "Plan: 3 to add",
         weight=PHRASE + 10,
@@ -248,7 +175,11 @@ RULES: Final = (
     Rule(
         "vagrant.failed",
         "config",
-        r"(?i)The (?:box|guest additions) .* could not be found|Vagrantfile.*(?:error|not found|failed)|There are errors in the configuration of this machine|The provider '.*' (?:could not be found|that was requested)|A Vagrant environment or target machine is required",
+        (
+            r"(?i)The (?:box|guest additions) .* could not be found|Vagrantfile.*(?:error|not found|failed)"
+            r"|There are errors in the configuration of this machine|The provider '.*' (?:could not be found"
+            r"|that was requested)|A Vagrant environment or target machine is required"
+        ),
         "The box 'green/base' could not be found or could not be accessed in the remote catalog.",
         "Importing base box",
         weight=PHRASE + 5,
@@ -256,7 +187,11 @@ RULES: Final = (
     Rule(
         "cloudinit.failed",
         "config",
-        r"(?i)cloud-init.*(?:\[(?:ERROR|CRITICAL)\]|Failed (?:to|running|loading)|status: error|schema.*(?:invalid|error))|Invalid cloud-config|util\.py\[WARNING\]: (?:Failed|Running module .* failed)",
+        (
+            r"(?i)cloud-init.*(?:\[(?:ERROR|CRITICAL)\]|Failed (?:to|running|loading)|status: error"
+            r"|schema.*(?:invalid|error))|Invalid cloud-config|util\.py\[WARNING\]: (?:Failed"
+            r"|Running module .* failed)"
+        ),
         "cloud-init[812]: util.py[WARNING]: Running module scripts-user failed",
         "cloud-init finished",
         weight=PHRASE - 5,
@@ -264,7 +199,11 @@ RULES: Final = (
     Rule(
         "puppet.failed",
         "config",
-        r"(?i)Error: (?:Could not (?:retrieve catalog|find (?:class|resource|dependency)|parse for environment)|Evaluation Error|Execution of '.*' returned)|Failed to apply catalog|Recipe Compile Error|Chef::Exceptions|Rendering SLS .* failed|No matching sls found|State '.*' was not found",
+        (
+            r"(?i)Error: (?:Could not (?:retrieve catalog|find (?:class|resource|dependency)|parse for environment)"
+            r"|Evaluation Error|Execution of '.*' returned)|Failed to apply catalog|Recipe Compile Error"
+            r"|Chef::Exceptions|Rendering SLS .* failed|No matching sls found|State '.*' was not found"
+        ),
         "Error: Could not find class ::profile::builder for node1",
         "Applied catalog in 3 seconds",
         weight=PHRASE + 9,

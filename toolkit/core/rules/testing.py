@@ -10,7 +10,11 @@ RULES: Final = (
     Rule(
         "test.collection",
         "test",
-        r"Interrupted: \d+ errors? during collection|ERROR collecting |errors? during collection|ImportError while (?:importing test|loading conftest)|INTERNALERROR>|fixture '.*' not found|no tests ran|collected 0 items",
+        (
+            r"Interrupted: \d+ errors? during collection|ERROR collecting |errors? during collection"
+            r"|ImportError while (?:importing test|loading conftest)|INTERNALERROR>|fixture '.*' not found"
+            r"|no tests ran|collected 0 items"
+        ),
         "!!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!!",
         "collected 12 items",
         weight=CAUSE + 3,
@@ -18,7 +22,11 @@ RULES: Final = (
     Rule(
         "test.failed",
         "test",
-        r"^(?:FAILED|ERROR) \S+\.py(?:::|\b)|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s|^[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|^E +(?:AssertionError|assert )|^\S+\.py:\d+: (?:AssertionError|Failed)",
+        (
+            r"^(?:FAILED|ERROR) \S+\.py(?:::|\b)|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s"
+            r"|^[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|^E +(?:AssertionError|assert )"
+            r"|^\S+\.py:\d+: (?:AssertionError|Failed)"
+        ),
         "FAILED tests/test_image.py::test_package[nano]",
         "12 passed in 3.21s",
         weight=CAUSE + 4,
@@ -26,7 +34,13 @@ RULES: Final = (
     Rule(
         "test.junit",
         "test",
-        r"Tests run: \d+, Failures: \d*[1-9]\d*|Tests run: \d+, Failures: \d+, Errors: \d*[1-9]\d*|There (?:are|were) (?:test failures|failing tests)|<<< (?:FAILURE|ERROR)!|^failing: \S+|\[ERROR\] +\S+(?:Test|Tests|IT)\b\S*|AssertionFailedError|ComparisonFailure|TestTimedOutException|java\.lang\.AssertionError|\d+ tests? completed, [1-9]\d* failed|(?:Test|Tests) \S+ FAILED|> \S+ FAILED$|expected: ?<.*> but was: ?<",
+        (
+            r"Tests run: \d+, Failures: \d*[1-9]\d*|Tests run: \d+, Failures: \d+, Errors: \d*[1-9]\d*|There (?:are"
+            r"|were) (?:test failures|failing tests)|<<< (?:FAILURE|ERROR)!|^failing: \S+|\[ERROR\] +\S+(?:Test"
+            r"|Tests|IT)\b\S*|AssertionFailedError|ComparisonFailure|TestTimedOutException"
+            r"|java\.lang\.AssertionError|\d+ tests? completed, [1-9]\d* failed|(?:Test|Tests) \S+ FAILED"
+            r"|> \S+ FAILED$|expected: ?<.*> but was: ?<"
+        ),
         "[ERROR] Tests run: 192, Failures: 1, Errors: 0, Skipped: 15",
         "Tests run: 192, Failures: 0, Errors: 0, Skipped: 15",
         weight=CAUSE + 3,
@@ -34,7 +48,12 @@ RULES: Final = (
     Rule(
         "test.goss",
         "test",
-        r"Count: \d+, Failed: [1-9]|Total Duration: .*Failed: [1-9]|^\d+ examples?, [1-9]\d* failures?|^rspec \./|Failure/Error: |expected .* (?:to be (?:installed|running|enabled|listening|a file)|to (?:eq|match|include))|Profile Summary: .* [1-9]\d* control failures?|Test Summary: .* [1-9]\d* failures?",
+        (
+            r"Count: \d+, Failed: [1-9]|Total Duration: .*Failed: [1-9]|^\d+ examples?, [1-9]\d* failures?"
+            r"|^rspec \./|Failure/Error: |expected .* (?:to be (?:installed|running|enabled|listening|a file)"
+            r"|to (?:eq|match|include))|Profile Summary: .* [1-9]\d* control failures?"
+            r"|Test Summary: .* [1-9]\d* failures?"
+        ),
         "Count: 12, Failed: 2, Skipped: 0",
         "Count: 12, Failed: 0, Skipped: 0",
         weight=CAUSE + 2,
@@ -42,7 +61,15 @@ RULES: Final = (
     Rule(
         "test.other",
         "test",
-        r"^--- FAIL: |^FAIL\s+\S+\s+[\d.]+s|^FAIL$|^not ok \d+|^# (?:FAIL|Failed): +[1-9]|Failed \d+ tests?|^\s*[1-9]\d* (?:failing|tests? failed)\b|Tests: +[1-9]\d* failed|\d+% tests passed, [1-9]\d* tests? failed|The following tests FAILED|test result: FAILED|^test \S+ \.\.\. FAILED|panicked at|FAILED \((?:failures|errors)=\d+|\[  FAILED  \]|[1-9]\d* (?:assertions?|tests?|specs?|scenarios?|checks?) (?:have |has )?failed|failed tests?: [1-9]|Test(?:s)? (?:failed|FAILED)\b|make(?:\[\d+\])?: \*\*\* \[.*\b(?:check|test)\b.*\] Error|Failures: [1-9]\d*\b|BATS.*fail|npm (?:ERR!|error) Test failed",
+        (
+            r"^--- FAIL: |^FAIL\s+\S+\s+[\d.]+s|^FAIL$|^not ok \d+|^# (?:FAIL|Failed): +[1-9]|Failed \d+ tests?"
+            r"|^\s*[1-9]\d* (?:failing|tests? failed)\b|Tests: +[1-9]\d* failed"
+            r"|\d+% tests passed, [1-9]\d* tests? failed|The following tests FAILED|test result: FAILED"
+            r"|^test \S+ \.\.\. FAILED|panicked at|FAILED \((?:failures|errors)=\d+|\[  FAILED  \]"
+            r"|[1-9]\d* (?:assertions?|tests?|specs?|scenarios?|checks?) (?:have |has )?failed|failed tests?: [1-9]"
+            r"|Test(?:s)? (?:failed|FAILED)\b|make(?:\[\d+\])?: \*\*\* \[.*\b(?:check|test)\b.*\] Error"
+            r"|Failures: [1-9]\d*\b|BATS.*fail|npm (?:ERR!|error) Test failed"
+        ),
         "--- FAIL: TestBoot (0.02s)",
         "0 tests failed",
         weight=CAUSE - 2,
@@ -51,7 +78,10 @@ RULES: Final = (
     Rule(
         "test.assertion",
         "test",
-        r"\bAssertionError\b|[Aa]ssertion [`'\"]?.*['\"`]? ?failed|assert(?:ion)? failure|Expectation failed|Expected .+ (?:but|to) (?:got|was|be|equal)",
+        (
+            r"\bAssertionError\b|[Aa]ssertion [`'\"]?.*['\"`]? ?failed|assert(?:ion)? failure|Expectation failed"
+            r"|Expected .+ (?:but|to) (?:got|was|be|equal)"
+        ),
         "AssertionError: clock drift too large",
         "assertion ok",
         weight=PHRASE + 3,

@@ -1,0 +1,143 @@
+"""One pass over an attempt's output: which lines say something, which of those are excused, and how it ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from toolkit.core.evidence import EvidenceLine, Kept, Sighting, blocks, sighting, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from toolkit.core.engine import EngineChoice, EngineName, LineFinder
+    from toolkit.core.evidence import Block
+    from toolkit.core.rules.rule import Rule
+
+    Noise = Callable[[bytes], bool]
+
+COMPILING_PAYS: Final = 16 << 20
+"""From so many bytes on, hyperscan's start-up costs less than it saves."""
+TAIL_LINES: Final = 200
+_TAIL_BYTES: Final = 32 << 10
+_EXCUSES: Final = 4000
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one pass has found: lines by the number of their rule, excused spans, the last sign of success, the tail."""
+
+    kept: dict[int, Kept] = field(default_factory=dict)
+    excused: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_EXCUSES))
+    tail: list[EvidenceLine] = field(default_factory=list)
+    novel: list[EvidenceLine] = field(default_factory=list)
+    lines: int = 0
+    success: int = 0
+    task: int = 0
+
+    def is_excused(self, number: int) -> bool:
+        """Tell whether the output itself says that what stands in this line was ignored."""
+        return any(first <= number <= last for first, last in self.excused)
+
+
+class Reader:
+    """Reads outputs by a set of rules and smells; keeps its compiled expressions from one output to the next."""
+
+    def __init__(self, rules: Sequence[Rule], smells: Sequence[Rule], engine: EngineChoice) -> None:
+        self.rules = (*rules, *smells)
+        self._smells_from = len(rules)
+        self._engine: EngineChoice = engine
+        self._finders: dict[EngineName, LineFinder] = {}
+        self._unless: dict[str, Noise] = {}
+
+    def read(self, output: Iterable[bytes] | bytes, familiar: Noise) -> Reading:
+        """Read the whole output, of any size, in bounded memory; lines that `familiar` knows are not kept."""
+        reading = Reading()
+        last: Block | None = None
+        for block, finder in self._with_finder(blocks(output)):
+            self._collect(finder, block, reading, familiar)
+            last = block
+        if last is not None:
+            _read_tail(reading, last, familiar)
+        return reading
+
+    def _with_finder(self, source: Iterator[Block]) -> Iterator[tuple[Block, LineFinder]]:
+        """Choose the engine when it is known whether the output is large, and hand it out with every block."""
+        from toolkit.core.engine import LineFinder, installed
+
+        waiting: list[Block] = []
+        size = 0
+        for block in source:
+            waiting.append(block)
+            size += len(block.data)
+            if size >= COMPILING_PAYS or self._engine != "auto":
+                break
+        name = installed(self._engine, size, COMPILING_PAYS)
+        if name not in self._finders:
+            self._finders[name] = LineFinder([rule.match for rule in self.rules], name)
+        finder = self._finders[name]
+        while waiting:
+            yield waiting.pop(0), finder
+        for block in source:
+            yield block, finder
+
+    def _collect(self, finder: LineFinder, block: Block, reading: Reading, familiar: Noise) -> None:
+        at = feeds = 0
+        for start, end, numbers in finder.lines(block.data):
+            line_number = block.line_number(start, at, feeds)
+            feeds, at = line_number - block.first_line, start
+            line = block.data[start:end]
+            seen: Sighting | None = None
+            for number in numbers:
+                rule = self.rules[number]
+                if rule.id in _SIGNS:
+                    self._note(rule, line, line_number, reading)
+                elif number >= self._smells_from or not self.excuses_itself(rule, line):
+                    seen = seen or sighting(block, line_number, start, end)
+                    if number not in reading.kept:
+                        reading.kept[number] = Kept(self._noise(number, familiar))
+                    reading.kept[number].add(seen)
+
+    def _note(self, rule: Rule, line: bytes, number: int, reading: Reading) -> None:
+        if rule.id == "smell.task":
+            reading.task = number
+        elif rule.id == "smell.ignored":
+            reading.excused.append((reading.task or number - 1, number))
+        elif not self.excuses_itself(rule, line):
+            reading.success = number
+
+    def _noise(self, number: int, familiar: Noise) -> Noise:
+        """Join both reasons to leave a line out. Smells are frequent, so theirs are asked for kept lines only."""
+        if number < self._smells_from:
+            return familiar
+        rule = self.rules[number]
+        return lambda line: self.excuses_itself(rule, line) or familiar(line)
+
+    def excuses_itself(self, rule: Rule, line: bytes) -> bool:
+        """Tell whether the line holds what the rule must not stand beside."""
+        if rule.unless is None:
+            return False
+        matches = self._unless.get(rule.unless)
+        if matches is None:
+            from toolkit.core.engine import matcher
+
+            matches = self._unless[rule.unless] = matcher(rule.unless)
+        return matches(line)
+
+
+_SIGNS: Final = frozenset({"smell.task", "smell.ignored", "smell.success"})
+
+
+def _read_tail(reading: Reading, last: Block, familiar: Noise) -> None:
+    """Remember the last lines, and which of them successful attempts did not print."""
+    reading.lines = last.first_line + last.numbering.count(b"\n") - last.numbering.endswith(b"\n")
+    start = max(0, len(last.data) - _TAIL_BYTES)
+    start = last.data.rfind(b"\n", 0, start) + 1 if start else 0
+    number = last.line_number(start)
+    found: list[EvidenceLine] = []
+    for raw in last.numbering[start:].split(b"\n"):
+        found += [EvidenceLine(number, text_of(piece)) for piece in raw.split(b"\r") if piece.strip()]
+        number += 1
+    reading.tail = found[-TAIL_LINES:]
+    reading.novel = [line for line in reading.tail if not familiar(line.text.encode())]
