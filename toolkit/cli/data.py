@@ -47,7 +47,7 @@ def import_(  # noqa: PLR0913, PLR0917 - what a raw log does not say has to be s
       toolkit import old-build.log --build nightly-41 --exit-code 1
     """
     here = open_project(project)
-    counts = {"builds": 0, "events": 0, "known": 0}
+    counts = {"builds": 0, "events": 0, "already": 0}
     with history_of(here, store, create=True) as kept:
         for name in files:
             count = kept.import_builds(_histories(name, here, build, target, exit_code))
@@ -56,7 +56,7 @@ def import_(  # noqa: PLR0913, PLR0917 - what a raw log does not say has to be s
     if as_json:
         print_json(counts)
     else:
-        print(f"{counts['builds']} builds and {counts['events']} events are new, {counts['known']} events were known")
+        print(f"{counts['builds']} builds and {counts['events']} events are new, {counts['already']} events were known")
 
 
 def export(

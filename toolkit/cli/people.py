@@ -39,7 +39,7 @@ def hold(
         if progress.status == "completed":
             raise Refused(f"build {progress.build} is completed: there is nothing to hold")
         reason = note or "a person asked for it"
-        return ev.BuildHeld(build=progress.build, ts_ms=_now(), state=progress.current or 0, reason=reason, by=_me())
+        return ev.BuildHeld(build=progress.build, ts_ms=_now(), state=progress.current or 0, reason=reason, by=me())
 
     _say(build, fact, "is held; `toolkit release` lets it go on", as_json, project, store)
 
@@ -58,7 +58,7 @@ def release(
     def fact(progress: Progress) -> ev.Event:
         if not progress.held:
             raise Refused(f"build {progress.build} is not held", hint="See who waits with `toolkit builds --held`.")
-        return ev.BuildReleased(build=progress.build, ts_ms=_now(), by=_me(), note=note)
+        return ev.BuildReleased(build=progress.build, ts_ms=_now(), by=me(), note=note)
 
     _say(build, fact, "is released; run the build again to go on", as_json, project, store)
 
@@ -86,7 +86,7 @@ def skip(
             raise Refused(f"state {code} of build {progress.build} needs no skipping: it is completed")
         return ev.StateSkipped(
             build=progress.build, ts_ms=_now(), run=progress.run, state=code, name=progress.names.get(code),
-            reason=note, by=_me(),
+            reason=note, by=me(),
         )  # fmt: skip
 
     _say(build, fact, "counts the state as done by hand", as_json, project, store)
@@ -106,7 +106,7 @@ def abandon(
     def fact(progress: Progress) -> ev.Event:
         if progress.status == "completed":
             raise Refused(f"build {progress.build} is completed: there is nothing to abandon")
-        return ev.BuildAbandoned(build=progress.build, ts_ms=_now(), by=_me(), note=note)
+        return ev.BuildAbandoned(build=progress.build, ts_ms=_now(), by=me(), note=note)
 
     _say(build, fact, "is abandoned", as_json, project, store)
 
@@ -142,7 +142,7 @@ def _now() -> int:
     return now_ms()
 
 
-def _me() -> str:
+def me() -> str:
     import getpass
 
     try:

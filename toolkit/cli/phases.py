@@ -1,6 +1,350 @@
-"""x."""
+"""`toolkit phase`: which phase is in force, what another one would bring, and the change to it."""
+
 from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, print_table
+from toolkit.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis.preview import Preview
+    from analysis.ready import Readiness
+    from analysis.recommendation import Recommendation
+    from toolkit.core import events as ev
+    from toolkit.project import Project
+
+PhaseArgument = Annotated[str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")]
+
+phase = typer.Typer(help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None)
+
+
 def register(cli: typer.Typer) -> None:
-    pass
+    """Add the commands to the command line."""
+    cli.add_typer(phase, name="phase")
+
+
+@phase.command()
+def show(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> None:
+    """Show which phase is in force, for which states, since when and by whose word.
+
+    Example:
+
+      toolkit phase show --json
+    """
+    here = open_project(project)
+    changes = _changes(here, store)
+    last = changes[-1] if changes else None
+    shape = {
+        "phase": here.phase,
+        "states": {str(codes): name for codes, name in here.overrides.items()},
+        "share": here.share,
+        "since": None if last is None else _moment(last.ts_ms),
+        "by": None if last is None else last.by,
+        "why": None if last is None else last.why,
+    }
+    if as_json:
+        print_json(shape)
+        return
+    print(f"phase {shape['phase']}")
+    for codes, name in shape["states"].items():
+        print(f"  states {codes}: {name}")
+    if here.share < 1:
+        print(f"  {here.share:.0%} of the builds follow it, the others {here.rest_phase}")
+    if last is not None:
+        print(f"  since {shape['since']}, set by {last.by}{': ' + last.why if last.why else ''}")
+
+
+@phase.command("set")
+def set_(  # noqa: PLR0913, PLR0917 - the options of the contract
+    name: PhaseArgument,
+    states: Annotated[str | None, typer.Option(metavar="CODES", help="Only for these states: 5,10-65.")] = None,
+    share: Annotated[str | None, typer.Option(metavar="20%", help="Only for so many of the builds.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Even if `phase ready` says no; this is recorded.")] = False,
+    why: Annotated[str | None, typer.Option("--why", "-m", metavar="TEXT", help="The reason, for the history.")] = None,
+    as_json: JsonOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Change the phase in toolkit.toml (comments are kept) and record who did it and why.
+
+    Moving up asks `toolkit phase ready` first. A build that is running changes at its next state.
+
+    Examples:
+
+      toolkit phase set selective-retry
+
+      toolkit phase set selective-retry --states 5,20
+
+      toolkit phase set full-resume --share 20%
+    """
+    from phases import PHASES
+    from toolkit.configure.edit import set_phase
+    from toolkit.core.codes import parse_codes
+    from toolkit.project import FILE
+
+    wanted = _canonical(name)
+    here = open_project(project)
+    try:
+        codes = None if states is None else parse_codes(states)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Write --states 5,10-65.") from None
+    part = _share(share)
+    if PHASES.index(wanted) > PHASES.index(here.phase) and not force:
+        readiness = _readiness(here, store, wanted)
+        if not readiness.ready:
+            raise Refused(
+                f"{wanted} is not ready: {readiness.why}",
+                hint="See `toolkit phase ready`, or add --force; that is recorded.",
+            )
+    set_phase(here.file or os.path.join(here.directory, FILE), wanted, codes, part)
+    _record(here, store, wanted, states, part, forced=force, why=why)
+    if as_json:
+        show(as_json=True, project=here.directory, store=store)
+    else:
+        print(f"phase {here.phase} -> {wanted}{' for states ' + states if states else ''}")
+
+
+@phase.command()
+def history(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> None:
+    """List the changes of phase: when, by whom, why.
+
+    Example:
+
+      toolkit phase history
+    """
+    changes = _changes(open_project(project), store)
+    shapes = [
+        {
+            "ts": _moment(each.ts_ms), "phase": each.phase, "before": each.before, "states": each.states,
+            "share": each.share, "forced": each.forced, "by": each.by, "why": each.why,
+        }
+        for each in changes
+    ]  # fmt: skip
+    if as_json:
+        print_json({"changes": shapes})
+    elif not shapes:
+        print("the phase was never changed")
+    else:
+        titles = ["ts", "before", "phase", "states", "share", "forced", "by", "why"]
+        print_table(titles, [[each[title] for title in titles] for each in shapes])
+
+
+@phase.command()
+def ready(
+    name: PhaseArgument, as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None
+) -> int:
+    """Judge from the recorded builds whether it is time to move to a phase; exit code 6 when it is not.
+
+    Example:
+
+      toolkit phase ready selective-retry
+    """
+    readiness = _readiness(open_project(project), store, _canonical(name))
+    if as_json:
+        print_json(readiness.model_dump(mode="json"))
+    else:
+        print(f"{readiness.phase} is {'ready' if readiness.ready else 'not ready yet'}: {readiness.why}\n")
+        print_table(
+            ["check", "", "have", "need"],
+            [[each.name, "ok" if each.ok else "open", each.have, each.need] for each in readiness.checks],
+        )
+    return 0 if readiness.ready else 6
+
+
+@phase.command()
+def preview(
+    name: PhaseArgument,
+    as_json: JsonOption = False,
+    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one with the most builds.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Replay the recorded builds under another phase, with the very decisions it would make.
+
+    Example:
+
+      toolkit phase preview selective-retry
+    """
+    shape = _preview(open_project(project), store, _canonical(name), pipeline).shape()
+    if as_json:
+        print_json(shape)
+        return
+    print(f"{shape['builds']} recorded builds, had they followed {shape['phase']}:\n")
+    rows = []
+    for key, title in (("hours_to_green", "hours to green"), ("machine_hours", "machine hours"), ("start_overs", "start-overs")):
+        replayed = shape[key]["replayed"]
+        rows.append([title, f"{shape[key]['recorded']:.1f}",
+                     f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})"])
+    print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
+    print(f"\n{shape['observed_share']:.0%} of this was observed, the rest is estimated.")
+
+
+@phase.command()
+def explain(
+    state: Annotated[int, typer.Option("--state", min=0, metavar="CODE", help="The state that fails.")],
+    failure: Annotated[str, typer.Option(metavar="SIGNATURE", help="The failure's signature or class, such as net.timeout.")],
+    project: ProjectOption = None,
+) -> None:
+    """Say which rule would answer a failure of a state in each phase, and why.
+
+    Example:
+
+      toolkit phase explain --state 5 --failure net.timeout
+    """
+    from phases import PHASES
+    from phases import phase as phase_named
+    from toolkit.core.situation import Situation
+
+    here = open_project(project)
+    situation = Situation(state=here.state(state), failure=_diagnosis(failure))
+    for name in PHASES:
+        action = phase_named(name)(situation, here.policy)
+        mark = "*" if name == here.phase_at(state) else " "
+        print(f"{mark} {name:<16} {action.name:<11} {action.reason}")
+
+
+@phase.command()
+def rollback(
+    why: Annotated[str | None, typer.Option("--why", "-m", metavar="TEXT", help="The reason, for the history.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Return to the phase before the last change.
+
+    Example:
+
+      toolkit phase rollback -m "too many futile retries"
+    """
+    from toolkit.configure.edit import set_phase
+
+    here = open_project(project)
+    changes = _changes(here, store)
+    if not changes or changes[-1].before is None or here.file is None:
+        raise Refused("there is no change of phase to take back", hint="See `toolkit phase history`.")
+    before = changes[-1].before
+    set_phase(here.file, _canonical(before), None, None)
+    _record(here, store, before, None, None, forced=True, why=why or "rolled back")
+    print(f"phase {here.phase} -> {before}")
+
+
+def apply_recommendation(project: Project, store: str | None, advice: Recommendation) -> None:
+    """Write recommended rules into toolkit.toml and record that it was done."""
+    from toolkit.configure.edit import apply_rules
+    from toolkit.core.events import PROJECT, PolicyApplied
+    from toolkit.project import FILE
+
+    written = apply_rules(project.file or os.path.join(project.directory, FILE), advice.shape())
+    if not written:
+        print("there is nothing to write: not enough evidence for any rule yet")
+        return
+    with history_of(project, store, create=True) as kept:
+        kept.append_project(PolicyApplied(build=PROJECT, ts_ms=_now(), by=_me(), rules=tuple(written)))
+    print(f"{len(written)} rules written into toolkit.toml: {', '.join(written)}")
+
+
+def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
+    from analysis.ready import ready as judge
+    from analysis.recommend import recommend
+    from toolkit.cli.data import tables_of
+
+    with tables_of(project, store) as tables:
+        attempts, builds = tables.attempts().collect(), tables.builds().collect()
+    ours = project.pipeline.name if project.pipeline.name in attempts["pipeline"] else None
+    advice = recommend(attempts, pipeline=ours)
+    replayed = _preview(project, store, wanted, ours) if attempts.height else None
+    policy = project.policy.but(every_state=wanted == "full-resume")
+    covered = {each.code: policy.strategy_of(project.state(each.code)) is not None or bool(policy.rules) for each in project.states}
+    return judge(wanted, builds, advice, preview=replayed, states=project.states, covered=covered)  # type: ignore[arg-type]
+
+
+def _preview(project: Project, store: str | None, wanted: str, pipeline: str | None) -> Preview:
+    from analysis.replay import replay
+    from phases import phase as phase_named
+    from toolkit.cli.data import tables_of
+
+    with tables_of(project, store) as tables:
+        attempts = tables.attempts().collect()
+    states = {each.code: each for each in project.states}
+    return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
+
+
+def _record(
+    project: Project, store: str | None, name: str, states: str | None, share: float | None, *, forced: bool, why: str | None
+) -> None:
+    from toolkit.core.events import PROJECT, PhaseChanged
+
+    change = PhaseChanged(
+        build=PROJECT, ts_ms=_now(), phase=name, before=project.phase, states=states, share=share, forced=forced,
+        by=_me(), why=why,
+    )  # fmt: skip
+    with history_of(project, store, create=True) as kept:
+        kept.append_project(change)
+
+
+def _changes(project: Project, store: str | None) -> Sequence[ev.PhaseChanged]:
+    from toolkit.core.events import PhaseChanged
+    from toolkit.errors import NotFound
+
+    try:
+        with history_of(project, store) as kept:
+            return [each for each in kept.project_events() if isinstance(each, PhaseChanged)]
+    except NotFound:
+        return []
+
+
+def _diagnosis(text: str) -> Any:  # noqa: ANN401 - a value of the core, loaded late
+    from toolkit.core.classes import GROUP_OF
+    from toolkit.core.rules import BUILT_IN
+    from toolkit.core.situation import Diagnosis
+
+    if text in GROUP_OF:
+        return Diagnosis(failure_class=text, signature=text)
+    rule = next((each for each in BUILT_IN if each.id == text), None)
+    return Diagnosis(failure_class="unknown" if rule is None else rule.failure_class, signature=text)
+
+
+def _canonical(text: str) -> Any:  # noqa: ANN401 - a literal
+    from phases import canonical
+
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Name one of the three phases, or 1, 2 or 3.") from None
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise UsageError(f"'{text}' is not a share of the builds", hint="Write --share 20%.")
+    return share
+
+
+def _moment(ts_ms: int) -> str:
+    from toolkit.core.moments import rfc3339
+
+    return rfc3339(ts_ms)
+
+
+def _now() -> int:
+    from toolkit.supervise.ledger import now_ms
+
+    return now_ms()
+
+
+def _me() -> str:
+    from toolkit.cli.people import me
+
+    return me()
+
+

@@ -1,6 +1,88 @@
-"""x."""
+"""`toolkit init` and `check`: a project's configuration, written and judged."""
+
 from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
 import typer
 
+from toolkit.cli.opening import JsonOption, ProjectOption, print_json
+from toolkit.errors import ConfigurationError, NotFound, Refused
+
+
 def register(cli: typer.Typer) -> None:
-    pass
+    """Add the commands to the command line."""
+    for command in (init, check):
+        cli.command()(command)
+
+
+def init(
+    name: Annotated[str | None, typer.Option(help="The pipeline's name; else the folder's.")] = None,
+    from_log: Annotated[str | None, typer.Option(metavar="FILE", help="Propose states and markers from a build's log.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a toolkit.toml that is there.")] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Write a commented toolkit.toml for this folder; its phase is track-only, which changes nothing.
+
+    Examples:
+
+      toolkit init
+
+      toolkit init --from-log last-build.log
+    """
+    from toolkit.configure.init import propose_from_log, template
+    from toolkit.project import FILE
+
+    directory = os.path.abspath(project or os.getcwd())
+    file = os.path.join(directory, FILE)
+    if os.path.exists(file) and not force:
+        raise Refused(f"{file} is there already", hint="Edit it, or replace it with --force.")
+    states = None
+    if from_log is not None:
+        if not os.path.isfile(from_log):
+            raise NotFound(f"there is no file {from_log}", hint="Name the log of an earlier build.")
+        with open(from_log, encoding="utf-8", errors="replace") as log:
+            states = propose_from_log(log)
+    text = template(name or os.path.basename(directory) or "build", states)
+    try:
+        os.makedirs(directory, exist_ok=True)
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {file}: {error.strerror}", hint="Choose a folder that you may write to with --project."
+        ) from None
+    print(f"wrote {os.path.relpath(file)}")
+    if states is not None:
+        print(f"{len(states)} states proposed from {from_log}: look them through, then run `toolkit check`")
+
+
+def check(as_json: JsonOption = False, project: ProjectOption = None) -> int:
+    """Check toolkit.toml and say everything that is wrong with it, with file, line, key and remedy.
+
+    Example:
+
+      toolkit check
+    """
+    from toolkit.project import check_project, find_project
+
+    directory = project or find_project(os.getcwd()) or os.getcwd()
+    faults = check_project(directory)
+    wrong = [each for each in faults if not each.warning]
+    if as_json:
+        shapes = [
+            {"file": each.file, "line": each.line, "key": each.key, "message": each.message, "remedy": each.remedy,
+             "warning": each.warning}
+            for each in faults
+        ]  # fmt: skip
+        print_json({"ok": not wrong, "faults": shapes})
+        return 3 if wrong else 0
+    for each in faults:
+        print(f"{'warning' if each.warning else 'error'}: {each.text}", file=sys.stderr)
+        if each.remedy:
+            print(f"hint: {each.remedy}", file=sys.stderr)
+    if not wrong:
+        print("toolkit.toml is in order")
+    return 3 if wrong else 0
