@@ -11,11 +11,11 @@ from psycopg.types.json import Jsonb
 
 from toolkit.core.events import PROJECT
 from toolkit.core.progress import Progress, apply, fold
-from toolkit.errors import BuildLeased, NotFound, StoreDamaged, StoreUnavailable
+from toolkit.errors import BuildLeased, StoreDamaged, StoreUnavailable
 from toolkit.store import rows
 from toolkit.store.faults import faults
 from toolkit.store.postgres_connection import Link
-from toolkit.store.protocol import Lease
+from toolkit.store.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from toolkit.core.events import Event
-    from toolkit.store.protocol import BuildRow, ImportCount, Row
+    from toolkit.store.protocol import ImportCount
 
-COLUMNS = ", ".join(rows.ROW)
 APPEND = "select append(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[], %s)"
 APPEND_PROJECT = "select append_project(%s, %s::bigint[], %s::text[], %s::text[])"
 RECORD = "select record(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[])"
@@ -36,25 +35,11 @@ ADD_BUILD = f"""
     insert into build (id, build, number, token, {", ".join(rows.SUMMARY)})
     values (%s, %s, %s, 1, {", ".join(["%s"] * len(rows.SUMMARY))})
 """  # noqa: S608 - the names are our own
+IS_THERE = "select 1 from build where build = %s"
 RENEW = "update build set renewed_ms = %s where build = %s and token = %s returning 1"
-LEASE = "select build, token, holder, renewed_ms from build where build = %s"
-EVENTS = "select id, build, seq, ts, kind, body from event where build = %s order by seq"
 BATCH_AT = "select batch from event where build = %s and seq = %s"
 BEGUN_BY = "select build from event where batch = %s and seq = 1"
 NOTED_BY = f"select 1 from event where batch = %s and build = '{PROJECT}' limit 1"  # noqa: S608 - as above
-PAGE = "select id, build, seq, ts, kind, body from event where id > %s order by id limit %s"
-BUILDS = f"""
-    select {COLUMNS} from build
-    where (%(pipeline)s::text is null or pipeline = %(pipeline)s) and (%(target)s::text is null or target = %(target)s)
-        and (%(held)s::integer is null or held = %(held)s)
-    order by started_ms desc, id desc limit %(limit)s
-"""  # noqa: S608 - as above
-ONE = f"select {COLUMNS} from build where build = %s"  # noqa: S608 - as above
-LATEST = f"""
-    select {COLUMNS} from build where pipeline is not distinct from %s and target is not distinct from %s
-    order by started_ms desc, id desc limit 1
-"""  # noqa: S608 - as above
-FAMILIAR = "select shapes from familiar where pipeline = %s and state = %s"
 REMEMBER = "insert into familiar (pipeline, state, shapes) values (%s, %s, %s)"
 FORGET = """
     delete from familiar where pipeline = %(pipeline)s and state = %(state)s and id not in (
@@ -62,12 +47,11 @@ FORGET = """
     )
 """
 
-PAGE_ROWS = 2_000
 TURNED_AWAY = ("TK001", errors.UniqueViolation.sqlstate)
 """How the database says that another writer has the build: by its token, or by the number of the event."""
 
 
-class PostgresStore:
+class PostgresStore(Reading):
     """A history in a PostgreSQL database; see `toolkit.store.protocol.Store`."""
 
     def __init__(self, url: str, *, create: bool = True, read_only: bool = False, wait_seconds: float = 5.0) -> None:
@@ -87,7 +71,7 @@ class PostgresStore:
             with self.link.connection.transaction():
                 place = self.link.ask(TURN)[0][0]
                 name = build if build is not None else rows.numbered(self.link.ask(NEXT)[0][0])
-                if self.link.ask(LEASE, (name,)):
+                if self.link.ask(IS_THERE, (name,)):
                     raise rows.exists_already(name)
                 kept[:] = first(name)
                 rows.of_build(name, kept)
@@ -112,74 +96,7 @@ class PostgresStore:
             self.lease(build)
             raise BuildLeased(f"build {build} has another writer")
         # From here on nobody older can add anything.
-        kept = self._fetch(EVENTS, (build,))
-        events = [event for row in kept if (event := rows.event_of(row)) is not None]
-        return PostgresWriter(self, build, token, kept[-1][2] if kept else 0, fold(events, Progress(build=build)))
-
-    def lease(self, build: str) -> Lease:
-        """Tell who may write a build; NotFound."""
-        found = self._fetch(LEASE, (build,))
-        if not found:
-            raise NotFound(f"there is no build {build}")
-        name, token, holder, renewed_ms = found[0]
-        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms)
-
-    def events(self, build: str) -> list[Event]:
-        """Give a build's facts in order."""
-        return [event for row in self._fetch(EVENTS, (build,)) if (event := rows.event_of(row)) is not None]
-
-    def progress(self, build: str) -> Progress:
-        """Fold a build's facts; NotFound."""
-        self.lease(build)
-        return fold(self.events(build), Progress(build=build))
-
-    def builds(
-        self,
-        *,
-        pipeline: str | None = None,
-        target: str | None = None,
-        held: bool | None = None,
-        limit: int | None = None,
-    ) -> list[BuildRow]:
-        """List builds, oldest first; `limit` keeps the newest."""
-        wanted = {
-            "pipeline": rows.plain(pipeline), "target": rows.plain(target), "limit": limit,
-            "held": None if held is None else int(held),
-        }  # fmt: skip
-        return [rows.build_row(each) for each in reversed(self._fetch(BUILDS, wanted))]
-
-    def row(self, build: str) -> BuildRow | None:
-        """Tell how one build stands; None when there is no such build."""
-        found = self._fetch(ONE, (build,))
-        return rows.build_row(found[0]) if found else None
-
-    def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
-        """Give the build of this pipeline and target that was begun last."""
-        found = self._fetch(LATEST, (rows.plain(pipeline), rows.plain(target)))
-        return rows.build_row(found[0]) if found else None
-
-    def latest_any(self) -> BuildRow | None:
-        """Give the build that was begun last."""
-        found = self.builds(limit=1)
-        return found[0] if found else None
-
-    def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
-        """Give stored facts in the order of recording, a page at a time."""
-        left = limit
-        while left is None or left > 0:
-            page = self._fetch(PAGE, (after, PAGE_ROWS if left is None else min(left, PAGE_ROWS)))
-            yield from page
-            if len(page) < PAGE_ROWS:
-                return
-            after = page[-1][0]
-            left = None if left is None else left - len(page)
-
-    def scan(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, Event]]:
-        """Give all facts in the order of recording."""
-        for row in self.rows(after, limit):
-            event = rows.event_of(row)
-            if event is not None:
-                yield row[0], event
+        return PostgresWriter(self, build, token, *self.taken_up(build))
 
     def append_project(self, *events: Event) -> None:
         """Record facts about the project itself."""
@@ -193,21 +110,12 @@ class PostgresStore:
             lambda: bool(self.link.ask(NOTED_BY, (batch,))) or None,
         )
 
-    def project_events(self) -> list[Event]:
-        """Give the facts about the project itself."""
-        return self.events(PROJECT)
-
     def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
         """Add facts from elsewhere, all or none."""
         from toolkit.store.postgres_import import import_builds
 
         self._refuse_reading()
         return import_builds(self.link, histories)
-
-    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
-        """Give the line shapes of the last successes."""
-        kept = self._fetch(FAMILIAR, (rows.plain(pipeline or ""), state))
-        return frozenset(shape for (data,) in kept for shape in rows.unpacked(data))
 
     def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
         """Keep the line shapes of one success."""
@@ -243,8 +151,9 @@ class PostgresStore:
         """Hang up."""
         self.link.close()
 
-    def _fetch(self, sql: str, values: Any) -> list[Any]:  # noqa: ANN401 - by place or by name
-        return self.link.lasting(lambda: self.link.ask(sql, values))
+    def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
+        """Give all rows of a query."""
+        return self.link.lasting(lambda: self.link.ask(sql.replace("?", "%s"), values))
 
     def _refuse_reading(self) -> None:
         if self.read_only:

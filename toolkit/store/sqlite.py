@@ -9,9 +9,9 @@ import apsw
 
 from toolkit.core.events import PROJECT
 from toolkit.core.progress import Progress, apply, fold
-from toolkit.errors import BuildLeased, NotFound, StoreDamaged, StoreUnavailable
+from toolkit.errors import BuildLeased, StoreDamaged, StoreUnavailable
 from toolkit.store import rows
-from toolkit.store.protocol import Lease
+from toolkit.store.reading import Reading
 from toolkit.store.sqlite_file import explained, leave_untouched, open_file
 from toolkit.store.turn import Turn
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from toolkit.core.events import Event
-    from toolkit.store.protocol import BuildRow, ImportCount, Row
+    from toolkit.store.protocol import ImportCount
 
 ADD_EVENT = "insert into event (build, seq, ts, kind, body, token) values (?, ?, ?, ?, ?, ?)"
 ADD_BUILD = f"""
@@ -37,34 +37,19 @@ TAKE_OVER = """
     where build = ?1 and (?2 is null or token = ?2) returning token
 """
 RENEW = "update build set renewed_ms = ? where build = ? and token = ?"
-LEASE = "select build, token, holder, renewed_ms from build where build = ?"
-EVENTS = "select id, build, seq, ts, kind, body from event where build = ? order by seq"
-PAGE = "select id, build, seq, ts, kind, body from event where id > ? order by id limit ?"
-BUILDS = f"""
-    select {", ".join(rows.ROW)} from build
-    where (?1 is null or pipeline = ?1) and (?2 is null or target = ?2) and (?3 is null or held = ?3)
-    order by started_ms desc, id desc limit ?4
-"""  # noqa: S608 - as above
-LATEST = f"""
-    select {", ".join(rows.ROW)} from build where pipeline is ? and target is ?
-    order by started_ms desc, id desc limit 1
-"""  # noqa: S608 - as above
-ONE = f"select {', '.join(rows.ROW)} from build where build = ?"  # noqa: S608 - as above
-FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
 REMEMBER = "insert into familiar (pipeline, state, shapes) values (?, ?, ?)"
 FORGET = """
     delete from familiar where pipeline = ?1 and state = ?2 and id not in
         (select id from familiar where pipeline = ?1 and state = ?2 order by id desc limit ?3)
 """
 
-PAGE_ROWS = 2_000
 TURNED_AWAY = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_UNIQUE)
 """How the database says that another writer has the build: by its token, or by the number of the event."""
 
 T = TypeVar("T")
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """A history in one file; see `toolkit.store.protocol.Store`."""
 
     def __init__(self, path: str, *, create: bool = True, read_only: bool = False, wait_seconds: float = 5.0) -> None:
@@ -82,7 +67,7 @@ class SqliteStore:
 
         def work() -> SqliteWriter:
             name = build if build is not None else rows.numbered(1 + self.one(LAST_NUMBER))
-            if self.connection.execute(LEASE, (name,)).fetchall():
+            if self.row(name) is not None:
                 raise rows.exists_already(name)
             events = tuple(first(name))
             rows.of_build(name, events)
@@ -107,72 +92,7 @@ class SqliteStore:
 
         token = self.transact(work)
         # From here on nobody older can add anything, so the history may be read without keeping others from writing.
-        kept = self._fetch(EVENTS, (build,))
-        events = [event for row in kept if (event := rows.event_of(row)) is not None]
-        return SqliteWriter(self, build, token, kept[-1][2] if kept else 0, fold(events, Progress(build=build)))
-
-    def lease(self, build: str) -> Lease:
-        """Tell who may write a build; NotFound."""
-        found = self._fetch(LEASE, (build,))
-        if not found:
-            raise NotFound(f"there is no build {build}")
-        name, token, holder, renewed_ms = found[0]
-        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms)
-
-    def events(self, build: str) -> list[Event]:
-        """Give a build's facts in order."""
-        return [event for row in self._fetch(EVENTS, (build,)) if (event := rows.event_of(row)) is not None]
-
-    def progress(self, build: str) -> Progress:
-        """Fold a build's facts; NotFound."""
-        if not (self._fetch(LEASE, (build,))):
-            raise NotFound(f"there is no build {build}")
-        return fold(self.events(build), Progress(build=build))
-
-    def builds(
-        self,
-        *,
-        pipeline: str | None = None,
-        target: str | None = None,
-        held: bool | None = None,
-        limit: int | None = None,
-    ) -> list[BuildRow]:
-        """List builds, oldest first; `limit` keeps the newest."""
-        wanted = (rows.plain(pipeline), rows.plain(target), held, -1 if limit is None else limit)
-        return [rows.build_row(each) for each in reversed(self._fetch(BUILDS, wanted))]
-
-    def row(self, build: str) -> BuildRow | None:
-        """Tell how one build stands; None when there is no such build."""
-        found = self._fetch(ONE, (build,))
-        return rows.build_row(found[0]) if found else None
-
-    def latest(self, pipeline: str | None, target: str | None) -> BuildRow | None:
-        """Give the build of this pipeline and target that was begun last."""
-        found = self._fetch(LATEST, (rows.plain(pipeline), rows.plain(target)))
-        return rows.build_row(found[0]) if found else None
-
-    def latest_any(self) -> BuildRow | None:
-        """Give the build that was begun last."""
-        found = self.builds(limit=1)
-        return found[0] if found else None
-
-    def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
-        """Give stored facts in the order of recording, a page at a time, so that a slow reader holds nobody up."""
-        left = limit
-        while left is None or left > 0:
-            page = self._fetch(PAGE, (after, PAGE_ROWS if left is None else min(left, PAGE_ROWS)))
-            yield from page
-            if len(page) < PAGE_ROWS:
-                return
-            after = page[-1][0]
-            left = None if left is None else left - len(page)
-
-    def scan(self, after: int = 0, limit: int | None = None) -> Iterator[tuple[int, Event]]:
-        """Give all facts in the order of recording."""
-        for row in self.rows(after, limit):
-            event = rows.event_of(row)
-            if event is not None:
-                yield row[0], event
+        return SqliteWriter(self, build, token, *self.taken_up(build))
 
     def append_project(self, *events: Event) -> None:
         """Record facts about the project itself."""
@@ -186,20 +106,11 @@ class SqliteStore:
 
         self.transact(work)
 
-    def project_events(self) -> list[Event]:
-        """Give the facts about the project itself."""
-        return self.events(PROJECT)
-
     def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
         """Add facts from elsewhere, all or none."""
         from toolkit.store.sqlite_import import import_builds
 
         return import_builds(self, histories)
-
-    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
-        """Give the line shapes of the last successes."""
-        kept = self._fetch(FAMILIAR, (rows.plain(pipeline or ""), state))
-        return frozenset(shape for (data,) in kept for shape in rows.unpacked(data))
 
     def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
         """Keep the line shapes of one success."""
@@ -253,7 +164,8 @@ class SqliteStore:
             self.turn.give()
         return result
 
-    def _fetch(self, sql: str, values: tuple[str | int | None, ...] = ()) -> list[Any]:
+    def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
+        """Give all rows of a query."""
         try:
             return self.connection.execute(sql, values).fetchall()
         except apsw.Error as error:
