@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
@@ -249,3 +250,13 @@ def test_a_hanging_writer_costs_patience_only(url: str) -> None:
             note(writer, "late")
         note(writer, "in time")
         assert reasons(store, writer.build) == ["in time"]
+
+
+def test_without_its_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver is an extra of the toolkit; the error says which."""
+    monkeypatch.delitem(sys.modules, "toolkit.store.postgres", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # what Python itself puts there for a module that must not load
+
+    with pytest.raises(StoreUnavailable) as caught:
+        open_store("postgresql://host/history")
+    assert "build-state-toolkit[postgres]" in caught.value.hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from toolkit.errors import UsageError
+from toolkit.errors import StoreUnavailable, UsageError
 from toolkit.store.protocol import BuildRow, ImportCount, Lease, Store, Writer
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False, wait_s
 
         return SqliteStore(sqlite_path(url), create=create, read_only=read_only, wait_seconds=wait_seconds)
     if url.startswith(("postgresql:", "postgres:")):
-        from toolkit.store.postgres import PostgresStore
+        try:
+            from toolkit.store.postgres import PostgresStore
+        except ImportError as error:
+            raise StoreUnavailable(
+                f"PostgreSQL cannot be reached from here: {error}",
+                hint="Install the toolkit with its extra: build-state-toolkit[postgres].",
+            ) from error
 
         return PostgresStore(url, create=create, read_only=read_only, wait_seconds=wait_seconds)
     raise UsageError(f"'{url}' names no store", hint="Write sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
