@@ -1,324 +1,141 @@
-"""Everything a report says, as one value: renderers lay it out and compute nothing of their own.
-
-Times are RFC 3339 texts in UTC, durations seconds unless a name says hours; intervals hold 90 %.
-"""
+"""The history, summed up: `find(history)` gives everything that a report says, as one value."""
 
 from __future__ import annotations
 
-from analysis.drift import Change
-from analysis.preview import Preview
-from analysis.recommendation import Interval, Recommendation, Said
-from analysis.sequential import Arms
-from analysis.shadows import ShadowScore
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from analysis import database
+from analysis.findings_builds import build_lines, worst
+from analysis.findings_cube import cube
+from analysis.findings_failures import classes, failures_in, signatures
+from analysis.findings_model import Comparison, Findings, Scope
+from analysis.findings_states import hosts, states
+from analysis.findings_totals import days, outcomes, period, quality, totals, weeks
+from analysis.findings_words import headline
+from toolkit.core.moments import parse_duration, rfc3339
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+    from analysis.drift import Change
+    from analysis.history import History
+    from analysis.preview import Preview
+    from analysis.recommendation import Recommendation
+    from analysis.sequential import Arms
+    from analysis.shadows import ShadowScore
+
+MOST_BUILDS = 2000
+"""So many builds are named one by one, the costliest first."""
 
 
-class Rate(Said):
-    """A share, with what it was counted from."""
+def find(  # noqa: PLR0913 - what may be asked, and what others found out
+    history: History,
+    *,
+    now: datetime,
+    since: str | None = None,
+    pipeline: str | None = None,
+    target: str | None = None,
+    compare: str | None = None,
+    recommendations: Sequence[Recommendation] = (),
+    previews: Sequence[Preview] = (),
+    shadows: Sequence[ShadowScore] = (),
+    changes: Sequence[Change] = (),
+    arms: Arms | None = None,
+) -> Findings:
+    """Sum up the builds that began since then (`30d`, or an RFC 3339 time), of a pipeline, for a target.
 
-    hits: int
-    n: int
-    share: Interval | None
-    """None where nothing was counted."""
-
-
-class Spread(Said):
-    """How values are distributed; all None when there are none."""
-
-    n: int
-    p10: float | None
-    p50: float | None
-    p90: float | None
-    mean: float | None
-
-
-class Scope(Said):
-    """Which part of the history is spoken of."""
-
-    pipelines: tuple[str, ...]
-    pipeline: str | None
-    target: str | None
-    since: str | None
-    until: str | None
-    first: str | None
-    """When the first build that is spoken of began."""
-    last: str | None
-    """The last thing that happened."""
-    generated: str
-
-
-class Outcomes(Said):
-    """What became of the builds; every build is counted once, except that held and abandoned ones are failed too."""
-
-    builds: int
-    completed_first: int
-    """Green in their first run, with no failed attempt."""
-    completed_in_place: int
-    """Green in their first run, after a retry in place."""
-    completed_after_start_over: int
-    """Green after more than one run."""
-    failed: int
-    interrupted: int
-    in_progress: int
-    held: int
-    abandoned: int
-
-
-class Totals(Said):
-    """What the whole comes to."""
-
-    runs: int
-    attempts: int
-    failures: int
-    interrupted: int
-    start_overs: int
-    """Runs that began again at the first state."""
-    hours: float
-    """Machine hours of all attempts."""
-    hours_failed: float
-    """Hours of the failed attempts themselves."""
-    hours_repeated: float
-    """Hours in which states ran again that had completed in an earlier run of their build."""
-    hours_interrupted: float
-    hours_lost: float
-    """Failed and repeated."""
-    hours_waited: float
-    """Between a failed or interrupted run and the next one of its build; nobody's machine, somebody's day."""
-    lost_share: float
-    first_run_green: Rate
-    hours_to_green: Spread
+    `compare` (`30d..60d`) sets an earlier period beside this one. What other parts of the analysis found is handed
+    through and put into the headline. UsageError for a period that makes no sense.
+    """
+    con = history.duckdb()
+    begin, end = (moment(since, now), None) if since else (None, None)
+    where: dict[str, str | None] = {"pipeline": pipeline, "target": target}
+    comparison = _comparison(con, where, compare, now) if compare else None
+    choose(con, where, begin, end)
+    failed = failures_in(con)
+    findings = Findings(
+        scope=_scope(con, where, begin, now),
+        headline=(),
+        outcomes=outcomes(con),
+        totals=totals(con),
+        states=states(con, failed),
+        classes=classes(failed),
+        signatures=signatures(con, failed),
+        weeks=weeks(con),
+        days=days(con),
+        hosts=hosts(con),
+        worst=worst(con, failed),
+        builds=build_lines(con, failed, MOST_BUILDS),
+        builds_left_out=max(0, _count(con) - MOST_BUILDS),
+        quality=quality(con, failed),
+        cube=cube(con, failed),
+        comparison=comparison,
+        recommendations=tuple(recommendations),
+        previews=tuple(previews),
+        shadows=tuple(shadows),
+        changes=tuple(changes),
+        arms=arms,
+    )
+    return findings.model_copy(update={"headline": headline(findings)})
 
 
-class StateFinding(Said):
-    """One state."""
-
-    code: int
-    name: str | None
-    pipeline: str | None
-    """None where several pipelines use the code."""
-    builds: int
-    """Builds that came so far."""
-    passed: int
-    """Builds that got past it."""
-    reached: float
-    """Share of the builds that came so far, 0 to 1: the funnel."""
-    attempts: int
-    completed: int
-    failures: int
-    interrupted: int
-    reused: int
-    failure_rate: Rate
-    recovery: Rate
-    """Failures whose next attempt passed, of those whose next attempt is known."""
-    duration: Spread
-    """Of completed attempts."""
-    hours: float
-    hours_failed: float
-    hours_repeated: float
-    """Hours that other states ran again because this one failed."""
-    hours_lost: float
-    signatures: tuple[str, ...]
-    """The most frequent ones."""
+def choose(con: duckdb.DuckDBPyConnection, where: dict[str, str | None], begin: str | None, end: str | None) -> None:
+    """Make the temporary tables of the builds that are spoken of, and of their attempts."""
+    chosen = database.script("chosen")
+    con.execute(chosen, {**where, "since": begin, "until": end}).fetchall()
+    con.execute(database.script("done")).fetchall()
 
 
-class Evidence(Said):
-    """A line that proves a failure."""
-
-    line: int
-    text: str
-
-
-class SignatureFinding(Said):
-    """One kind of failure."""
-
-    signature: str
-    title: str
-    """What a person calls it: a template, or the shortest message seen."""
-    failure_class: str
-    group: str
-    failures: int
-    share: float
-    builds: int
-    states: tuple[int, ...]
-    hosts: tuple[str, ...]
-    host_bound: bool
-    """All on one host, though other hosts do the same work: look at the host."""
-    first: str
-    last: str
-    recovery: Rate
-    hours_failed: float
-    weeks: tuple[int, ...]
-    """Failures a week, oldest first, along `Findings.weeks`."""
-    evidence: tuple[Evidence, ...]
-    example: str
-    """A build that failed so, the latest."""
-    example_state: int
-    example_attempt: int | None
+def moment(text: str, now: datetime) -> str:
+    """Read `30d` as so long ago, or an RFC 3339 time; UsageError for anything else."""
+    try:
+        begin = now - timedelta(seconds=parse_duration(text))
+    except ValueError:
+        try:
+            begin = datetime.fromisoformat(text)
+        except ValueError:
+            hint = "Write how long ago, such as 30d, or a time such as 2026-03-01T00:00:00Z."
+            raise UsageError(f"'{text}' is neither a duration nor a time", hint=hint) from None
+    begin = begin if begin.tzinfo else begin.replace(tzinfo=UTC)
+    return rfc3339(round(begin.timestamp() * 1000))
 
 
-class ClassFinding(Said):
-    """One failure class."""
-
-    failure_class: str
-    group: str
-    failures: int
-    share: float
-    hours_failed: float
-
-
-class Week(Said):
-    """One period of the trend; it begins on a Monday."""
-
-    begins: str
-    builds: int
-    completed_first: int
-    completed_later: int
-    failed: int
-    attempts: int
-    failures: int
-    hours: float
-    hours_lost: float
+def _comparison(
+    con: duckdb.DuckDBPyConnection, where: dict[str, str | None], compare: str, now: datetime
+) -> Comparison:
+    begin, dots, end = compare.partition("..")
+    if not dots:
+        raise UsageError(
+            f"'{compare}' is no period", hint="Write two times ago, the nearer one first, such as 30d..60d."
+        )
+    nearer, farther = sorted((moment(begin, now), moment(end, now)), reverse=True)
+    choose(con, where, nearer, None)
+    recent = period(con, nearer, None)
+    choose(con, where, farther, nearer)
+    return Comparison(now=recent, before=period(con, farther, nearer))
 
 
-class Day(Said):
-    """One square of the calendar."""
-
-    date: str
-    builds: int
-    failures: int
-    hours_lost: float
-
-
-class HostFinding(Said):
-    """One machine, against what its mix of states would lead one to expect."""
-
-    host: str
-    attempts: int
-    failures: int
-    expected: float
-    failure_rate: Rate
-    suspicious: bool
-    """Even the low end of its rate lies above what was to be expected by half again."""
+def _scope(con: duckdb.DuckDBPyConnection, where: dict[str, str | None], begin: str | None, now: datetime) -> Scope:
+    told = database.frame(
+        con,
+        "select list(distinct pipeline order by pipeline) filter (pipeline is not null) as pipelines, "
+        "epoch_ms(min(started)) as first, epoch_ms(max(ended)) as last from chosen",
+    ).row(0, named=True)
+    first, last = (None if told[name] is None else rfc3339(told[name]) for name in ("first", "last"))
+    return Scope(
+        pipelines=tuple(told["pipelines"] or ()),
+        since=begin,
+        until=None,
+        first=first,
+        last=last,
+        generated=rfc3339(round(now.timestamp() * 1000)),
+        **where,
+    )
 
 
-class Step(Said):
-    """One bar of a timeline; `begins` and `ends` in hours since the build began."""
-
-    run: int
-    state: int | None
-    name: str | None
-    attempt: int | None
-    what: str
-    """completed, failed, interrupted, reused, skipped, in_progress, wait, hold."""
-    begins: float
-    ends: float
-    told: str | None
-    """Class and message of a failure, or what was waited for."""
-    repeated: bool
-
-
-class Timeline(Said):
-    """One build, drawn to scale."""
-
-    build: str
-    pipeline: str | None
-    status: str
-    began: str | None
-    hours: float
-    steps: tuple[Step, ...]
-    hours_run: float
-    hours_failed: float
-    hours_repeated: float
-    hours_waited: float
-    hours_without: float
-    """Machine hours had it gone on at the failed state each time: what ran, without what was repeated. An estimate."""
-    left_out: int
-    """Steps beyond the first that are shown."""
-
-
-class BuildLine(Said):
-    """One build among those that numbers link to."""
-
-    build: str
-    pipeline: str | None
-    target: str | None
-    status: str
-    current: int | None
-    runs: int
-    failures: int
-    began: str | None
-    hours: float
-    hours_lost: float
-    classes: tuple[str, ...]
-    signatures: tuple[str, ...]
-    failed_states: tuple[int, ...]
-
-
-class Quality(Said):
-    """How far the record can be trusted."""
-
-    unclassified: Rate
-    censored: Rate
-    """Failures of which nobody knows whether another attempt would have passed."""
-    interrupted: Rate
-    degraded: int
-    without_message: int
-    without_duration: int
-    notes: tuple[str, ...]
-
-
-class Period(Said):
-    """The main figures of a stretch of time."""
-
-    since: str | None
-    until: str | None
-    builds: int
-    first_run_green: Rate
-    failures_per_100_builds: float | None
-    hours_lost_per_100_builds: float | None
-    hours_to_green: Spread
-
-
-class Comparison(Said):
-    """This period beside an earlier one."""
-
-    now: Period
-    before: Period
-
-
-class Cube(Said):
-    """Counts for filters: dictionaries of words, and columns of equal length. Places index into the words."""
-
-    words: dict[str, tuple[str, ...]]
-    """pipeline, target, host, state (`code name`), class, period (date at which it begins)."""
-    period_days: int
-    columns: dict[str, tuple[float, ...]]
-    """Places: pipeline, target, host, state, class, period. Counts: attempts, completed, failures, hours, lost."""
-    complete: bool
-    """False when rare hosts or targets were put together as `(others)`."""
-
-
-class Findings(Said):
-    """What the history says."""
-
-    scope: Scope
-    headline: tuple[str, ...]
-    """The first screen in sentences: what failures cost, where, what to do about it, how sure we are."""
-    outcomes: Outcomes
-    totals: Totals
-    states: tuple[StateFinding, ...]
-    classes: tuple[ClassFinding, ...]
-    signatures: tuple[SignatureFinding, ...]
-    weeks: tuple[Week, ...]
-    days: tuple[Day, ...]
-    hosts: tuple[HostFinding, ...]
-    worst: Timeline | None
-    builds: tuple[BuildLine, ...]
-    builds_left_out: int
-    quality: Quality
-    cube: Cube
-    comparison: Comparison | None = None
-    recommendations: tuple[Recommendation, ...] = ()
-    previews: tuple[Preview, ...] = ()
-    shadows: tuple[ShadowScore, ...] = ()
-    changes: tuple[Change, ...] = ()
-    arms: Arms | None = None
+def _count(con: duckdb.DuckDBPyConnection) -> int:
+    return int(database.frame(con, "select count(*) from chosen").item())

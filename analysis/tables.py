@@ -101,7 +101,7 @@ BUILDS: Final[dict[str, pl.DataType]] = {
     "started": MOMENT,
     "ended": MOMENT,
     "first_run_only": pl.Boolean(),  # one run, whatever became of it
-    "completed_after_retry": pl.Boolean(),  # completed, after any failed or interrupted attempt or any start-over
+    "completed_after_retry": pl.Boolean(),  # completed, after a failed or interrupted attempt or run
     "held": pl.Boolean(),
     "abandoned": pl.Boolean(),
     "degraded": pl.Boolean(),  # recording was in trouble: there may be holes

@@ -13,7 +13,7 @@ with facts_of as (
 ),
 last_runs as (
     select build, max(run) as runs, arg_max(outcome, run) as outcome, arg_max_null(arm, run) as arm,
-        sum(attempts) as attempts, sum(failures) as failures
+        sum(attempts) as attempts, sum(failures) as failures, bool_or(outcome <> 'completed') as stumbled
     from runs group by build
 ),
 touched as (
@@ -28,7 +28,7 @@ select f.build, f.pipeline, f.target,
     cast(t.current as integer) as current, cast(coalesce(r.runs, 0) as integer) as runs,
     cast(coalesce(r.attempts, 0) as integer) as attempts, cast(coalesce(r.failures, 0) as integer) as failures,
     f.started, f.ended, coalesce(r.runs, 0) <= 1 as first_run_only,
-    coalesce(r.outcome = 'completed' and (r.runs > 1 or r.failures > 0 or t.cut), false) as completed_after_retry,
+    coalesce(r.outcome = 'completed' and (r.stumbled or r.failures > 0 or t.cut), false) as completed_after_retry,
     coalesce(f.last_word = 'build_held', false) as held, coalesce(f.last_step = 'build_abandoned', false) as abandoned,
     coalesce(f.degraded, false) as degraded, f.phase, r.arm, f.labels
 from facts_of f left join last_runs r on f.build = r.build left join touched t on f.build = t.build

@@ -1,0 +1,117 @@
+"""What it all comes to: outcomes, hours, weeks and days, and how far the record can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from analysis import database
+from analysis.findings_failures import all_weeks, counted
+from analysis.findings_model import Day, Outcomes, Period, Quality, Totals, Week
+from analysis.findings_states import spread
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FEW_BUILDS: Final = 30
+_MUCH: Final = 0.2
+MOST_DAYS: Final = 371
+"""A year and the week it begins in."""
+
+
+def outcomes(con: duckdb.DuckDBPyConnection) -> Outcomes:
+    """Count what became of the builds."""
+    return Outcomes(**database.frame(con, database.script("outcomes")).row(0, named=True))
+
+
+def totals(con: duckdb.DuckDBPyConnection) -> Totals:
+    """Sum up the hours, and count runs and attempts."""
+    row = database.frame(con, database.script("totals")).row(0, named=True)
+    hours, failed, repeated, cut, waited = (
+        (row[name] or 0.0) / 3600 for name in ("seconds", "failed", "repeated", "cut", "waited")
+    )
+    return Totals(
+        runs=row["runs"] or 0,
+        attempts=row["attempts"],
+        failures=row["failures"],
+        interrupted=row["interrupted"],
+        start_overs=row["start_overs"],
+        hours=hours,
+        hours_failed=failed,
+        hours_repeated=repeated,
+        hours_interrupted=cut,
+        hours_lost=failed + repeated,
+        hours_waited=waited,
+        lost_share=(failed + repeated) / hours if hours else 0.0,
+        first_run_green=counted(row["first_green"], row["ended"]),
+        hours_to_green=spread(row, 3600),
+    )
+
+
+def period(con: duckdb.DuckDBPyConnection, since: str | None, until: str | None) -> Period:
+    """Give the main figures of the chosen builds as those of a stretch of time."""
+    all_of_it, builds = totals(con), outcomes(con).builds
+    return Period(
+        since=since,
+        until=until,
+        builds=builds,
+        first_run_green=all_of_it.first_run_green,
+        failures_per_100_builds=100 * all_of_it.failures / builds if builds else None,
+        hours_lost_per_100_builds=100 * all_of_it.hours_lost / builds if builds else None,
+        hours_to_green=all_of_it.hours_to_green,
+    )
+
+
+def weeks(con: duckdb.DuckDBPyConnection) -> tuple[Week, ...]:
+    """Give the trend, week by week, empty weeks among them."""
+    rows = {row["week"]: row for row in database.frame(con, database.script("by_week")).iter_rows(named=True)}
+    names = [name for name in Week.model_fields if name != "begins"]
+    return tuple(
+        Week(begins=week.isoformat(), **{name: rows.get(week, {}).get(name) or 0 for name in names})
+        for week in all_weeks(con)
+    )
+
+
+def days(con: duckdb.DuckDBPyConnection) -> tuple[Day, ...]:
+    """Give the calendar of the last year: days on which something happened."""
+    rows = database.frame(con, database.script("by_day")).tail(MOST_DAYS)
+    return tuple(
+        Day(date=row["day"].isoformat(), builds=row["builds"], failures=row["failures"], hours_lost=row["hours_lost"])
+        for row in rows.iter_rows(named=True)
+    )
+
+
+def quality(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Quality:
+    """Say how far the record can be trusted."""
+    row = database.frame(
+        con,
+        "select count(attempt) as attempts, count(*) filter (status = 'interrupted') as interrupted, "
+        "count(*) filter (unmeasured) as unmeasured, (select count(*) from chosen where degraded) as degraded, "
+        "(select count(*) from chosen) as builds from done",
+    ).row(0, named=True)
+    unknown = failed.filter(pl.col("class") == "unknown").height
+    censored = failed.filter(pl.col("censored").is_not_null()).height
+    silent = failed.filter(pl.col("error").is_null() & pl.col("evidence").is_null()).height
+    return Quality(
+        unclassified=counted(unknown, failed.height),
+        censored=counted(censored, failed.height),
+        interrupted=counted(row["interrupted"], row["attempts"]),
+        degraded=row["degraded"],
+        without_message=silent,
+        without_duration=row["unmeasured"],
+        notes=tuple(_notes(failed.height, unknown, censored, row["builds"], row["degraded"])),
+    )
+
+
+def _notes(failures: int, unknown: int, censored: int, builds: int, degraded: int) -> list[str]:
+    notes = []
+    if 0 < builds < _FEW_BUILDS:
+        notes.append(f"Only {builds} builds are recorded: every share here is uncertain, and says so.")
+    if failures and unknown > _MUCH * failures:
+        notes.append(f"{unknown} of {failures} failures are of unknown class: add [[rules]] for the frequent ones.")
+    if failures and censored > _MUCH * failures:
+        notes.append(f"After {censored} of {failures} failures nobody tried again, so they tell nothing of recovery.")
+    if degraded:
+        notes.append(f"The record of {degraded} builds may have holes: recording was in trouble.")
+    return notes
