@@ -93,7 +93,8 @@ def all_weeks(con: duckdb.DuckDBPyConnection) -> list[Any]:
     told = database.frame(
         con,
         "select unnest(range(cast(date_trunc('week', min(started)) as timestamp), "
-        "cast(max(greatest(started, ended)) as timestamp) + interval 1 second, interval 7 days))::date as week from chosen",
+        "cast(max(greatest(started, ended)) as timestamp) + interval 1 second, interval 7 days))::date as week "
+        "from chosen",
     )
     return told["week"].to_list()
 

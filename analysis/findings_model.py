@@ -293,7 +293,7 @@ class Period(Said):
 
 
 class Comparison(Said):
-    """This period beside an earlier one."""
+    """One period beside an earlier one."""
 
     now: Period
     before: Period
@@ -306,7 +306,7 @@ class Cube(Said):
     """pipeline, target, host, state (`code name`), class, period (date at which it begins)."""
     period_days: int
     attempts: dict[str, tuple[float, ...]]
-    """Places: pipeline, target, host, state, class, period. Counts: attempts, completed, failures, hours, lost (hours)."""
+    """Places: pipeline, target, host, state, class, period. Counts: attempts, completed, failures; hours, lost hours."""
     builds: dict[str, tuple[float, ...]]
     """Places: pipeline, target, period. Counts: builds, first (green at first), later (green later), failed."""
     complete: bool

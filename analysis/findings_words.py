@@ -49,7 +49,8 @@ def _sentences(findings: Findings) -> Iterator[str]:
         yield _where(max(costly, key=lambda state: state.hours_lost), totals.hours_lost)
     if findings.signatures:
         first = findings.signatures[0]
-        yield f"The most frequent failure is {first.signature} ({first.share:.0%} of {totals.failures}): {first.title[:120]}."
+        share = f"{first.share:.0%} of {totals.failures:,}"
+        yield f"The most frequent failure is {first.signature} ({share}): {first.title[:120].rstrip('.')}."
     yield from _advice(findings)
 
 
@@ -74,8 +75,8 @@ def _do(state: StateAdvice, pipeline: str) -> str:
     label = f"{state.code} {state.name}" if state.name else str(state.code)
     saved = state.saves.hours_per_100_builds
     return (
-        f"Recommended for state {label} of {pipeline}: {_DO[state.action]}; it saves {saved.mean:.1f} hours per 100 builds "
-        f"({saved.low:.1f} to {saved.high:.1f})."
+        f"Recommended for state {label} of {pipeline}: {_DO[state.action]}; it saves {saved.mean:.1f} hours "
+        f"per 100 builds ({saved.low:.1f} to {saved.high:.1f})."
     )
 
 

@@ -12,7 +12,6 @@ from analysis.findings import find
 from analysis.history import History
 from tests.analysis.lives import Recorded
 from tests.histories import T0, completes, fails, history, holds, interrupts, releases, restarts, waits
-from toolkit.core import events as ev
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analysis.findings_model import Findings
+    from toolkit.core import events as ev
 
 HOUR = 60 * 60_000
 NOW = datetime.fromtimestamp(T0 / 1000 + 10 * 86_400, UTC)
@@ -63,8 +63,8 @@ def test_green_at_once_after_a_retry_and_after_a_start_over_are_three_things(tmp
     """A build that came green later does not hide behind one that was green at once."""
     in_place = (completes(5), fails(10, "net.timeout"), completes(10))
     outcomes = told(
-        tmp_path, hourly(*GREEN), hourly(*in_place, number=2), hourly(*START_OVER, number=3), hourly(fails(5), number=4),
-        hourly(completes(5), interrupts(10), number=5),
+        tmp_path, hourly(*GREEN), hourly(*in_place, number=2), hourly(*START_OVER, number=3),
+        hourly(fails(5), number=4), hourly(completes(5), interrupts(10), number=5),
     ).outcomes  # fmt: skip
 
     assert (outcomes.builds, outcomes.completed_first, outcomes.completed_in_place) == (5, 1, 1)
