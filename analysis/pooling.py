@@ -45,8 +45,13 @@ class Kin:
 
     def lent(self, amount: float) -> list[Chains]:
         """Give what the kin lend, scaled down to `amount` incidents from the near and half of it from the far."""
-        shares = ((self.near, amount), (self.far, amount * _FAR))
-        return [kin.scaled(min(1.0, most / kin.informative)) for kin, most in shares if kin.informative > 0 and most > 0]
+        return [kin.scaled(share) for kin, share in zip((self.near, self.far), self.shares(amount), strict=True) if share]
+
+    def shares(self, amount: float) -> tuple[float, float]:
+        """Give the share of their evidence that the near and the far lend."""
+        most = ((self.near, amount), (self.far, amount * _FAR))
+        near, far = (min(1.0, each / kin.informative) if kin.informative > 0 else 0.0 for kin, each in most)
+        return near, far
 
 
 def kinship(chains: pl.DataFrame, bases: Mapping[Group, float], pipeline: str | None) -> Iterator[tuple[Group, Kin]]:
@@ -75,9 +80,11 @@ def lending(kin: Mapping[Group, Kin]) -> float:
     scores = np.zeros(len(LENDING))
     for group, each in largest:
         own = log_likelihood(cloud, each.own)
+        near, far = log_likelihood(cloud, each.near), log_likelihood(cloud, each.far)
         prior = prior_weight(group.failure_class)
         for place, amount in enumerate(LENDING):
-            before = prior + sum((log_likelihood(cloud, lent) for lent in each.lent(amount)), np.zeros(len(cloud)))
+            shares = each.shares(amount)
+            before = prior + shares[0] * near + shares[1] * far
             scores[place] += _log_mean(before + own) - _log_mean(before)
     return LENDING[int(np.argmax(scores - 0.1 * np.abs(np.arange(len(LENDING)) - 1)))]
 

@@ -17,7 +17,7 @@ from analysis.limits import checkpoint, timeout
 from analysis.pooling import REST, Group, kinship, lending, likely
 from analysis.recommendation import Evidence, Interval, Recommendation, RuleAdvice, Saving, StateAdvice, Unclassified
 from analysis.recovery import Cloud, chance
-from analysis.statistics import interval, more_needed, rate_draws
+from analysis.statistics import interval, more_needed, rate_draws, recovery
 from analysis.waits import Answer, Prices, Stakes, best_answer
 from analysis.words import rule_sentence, state_sentence
 from toolkit.core.moments import rfc3339
@@ -41,13 +41,15 @@ class Learnt:
 
     group: Group
     failures: int
+    tried: int
+    """Failures after which there was another attempt."""
     recovered: int
     in_place: int
     incidents: float
     cloud: Cloud
     stakes: Stakes
-    gap: float
-    """Median gap before the next attempt, as builds were started over, in seconds."""
+    recovers: Interval
+    """The chance that the next attempt recovers, made as the recorded ones were."""
     lent: float
     """What kin lent, in incidents."""
 
@@ -95,10 +97,10 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
     often = {(row[0], row[1], row[2]): row[3] for row in bases(known).iter_rows()}
     facts = named.filter(pl.col("pipeline") == pipeline).group_by(GROUP).agg(
         pl.len().alias("failures"),
+        pl.col("recovered").is_not_null().sum().alias("tried"),
         pl.col("recovered").sum().fill_null(0),
         (pl.col("next").is_in(("in_place", "resume"))).sum().alias("in_place"),
         pl.col("own").sum().alias("own"),
-        pl.col("gap").filter(pl.col("next") == "start_over").median().alias("gap"),
     )  # fmt: skip
     of = {_group(row): row for row in facts.iter_rows(named=True)}
     base = {group: often.get((group.pipeline, group.state, group.signature or ""), 0.0) for group in of}
@@ -107,14 +109,15 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
     chains = chained(told, known, likeness(named), old if old and old[1] else None).pipe(_regrouped, named)
     kin = dict(kinship(chains, base, pipeline))
     amount = lending(kin)
+    chances = recovery(named)
     learnt = []
     for group, each in kin.items():
         row = of[group]
         stakes = paid.stakes(group.state, (row["own"], row["failures"]))
         learnt.append(
             Learnt(
-                group, row["failures"], row["recovered"], row["in_place"], each.own.informative,
-                likely(group, each, amount), stakes, row["gap"] if row["gap"] is not None else stakes.back,
+                group, row["failures"], row["tried"], row["recovered"], row["in_place"], each.own.informative,
+                likely(group, each, amount), stakes, chances[group.pipeline, group.state, group.failure_class, row["signature"]],
                 sum(lent.informative for lent in each.lent(amount)),
             )  # fmt: skip
         )
@@ -191,9 +194,8 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
     hours = answer.hours * often if acts else np.zeros(1)
     machine = answer.machine_hours * often if acts else np.zeros(1)
     schedule = answer.schedule if action == "retry" else None
-    in_place = schedule is not None
-    gap = schedule.waits[0] if schedule else learnt.gap
-    chances = interval(chance(learnt.cloud, gap, in_place=in_place))
+    chances = learnt.recovers
+    retried = interval(chance(learnt.cloud, schedule.waits[0], in_place=True)) if schedule else None
     confidence = _confidence(action, answer)
     waits = schedule.waits if schedule else ()
     rule = RuleAdvice(
@@ -208,10 +210,11 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
         jitter=False,
         then="hold" if action == "hold" or (action == "retry" and answer.then == "hold") else "start-over",
         p_recover=chances,
+        p_retry=retried,
         failures=learnt.failures,
         incidents=round(learnt.incidents, 1),
         confidence=confidence,
-        why=rule_sentence(learnt, action, answer, chances, more_needed(answer.gain, learnt.incidents)),
+        why=rule_sentence(learnt, action, answer, retried or chances, more_needed(answer.gain, learnt.incidents)),
         saves=Saving(hours_per_100_builds=interval(hours), machine_hours_per_100_builds=interval(machine)),
     )
     return rule, hours, machine

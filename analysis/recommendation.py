@@ -59,7 +59,9 @@ class RuleAdvice(Said):
     jitter: bool
     then: Literal["start-over", "hold"]
     p_recover: Interval
-    """Chance that the first attempt made as the rule says recovers: in place after `wait`, or as builds were started over."""
+    """Chance that the next attempt recovers, made as the recorded ones were."""
+    p_retry: Interval | None
+    """Of a retry: the chance that the first one recovers, in place and after `wait`; estimated where none was recorded."""
     failures: int
     incidents: float
     """Effective sample size: failures of one incident count as little more than one."""

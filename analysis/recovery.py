@@ -16,12 +16,13 @@ the same cloud.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import betaln
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 RANDOM, OUTAGE, STUCK, DIRTY = range(4)
 NOISE: Final = 0.01
 """What is certain in the model still goes the other way so often."""
-_REPAIRED_AFTER: Final = 3 * 86400.0
+_REPAIR_CENTRE: Final = float(np.log(86400.0))
+_REPAIR_SPREAD: Final = 1.3
 _CLOUD: Final = 4096
 DRAWS: Final = 768
 _MOVES: Final = 5
@@ -45,7 +47,6 @@ _COORDINATES: Final = 0.6
 _FAR_OUT: Final = 6.0
 _FIRST_LEFT: Final = 0.15
 _LEFT: Final = 0.5
-_RARE: Final = 0.02
 _TAU_CENTRE: Final = float(np.log(900.0))
 _TAU_SPREAD: Final = 1.9
 _PASS_A, _PASS_B = 2.0, 0.8
@@ -62,13 +63,17 @@ class Cloud:
     """That a random failure passes at the next attempt."""
     length: Array
     """Mean length of an outage, in seconds."""
+    repair: Array
+    """Mean time until somebody has repaired what was stuck, in seconds."""
+    base: float = 0.0
+    """The share of attempts that meet the failure anyway: what an outage that is over leaves of the chance to fail."""
 
     def __len__(self) -> int:
         """Count the draws."""
         return int(self.chance.size)
 
     def take(self, places: NDArray[np.intp]) -> Cloud:
-        return Cloud(self.share[:, places], self.chance[places], self.length[places])
+        return Cloud(self.share[:, places], self.chance[places], self.length[places], self.repair[places], self.base)
 
 
 _EASY: Final = (0.55, 0.34, 0.11)
@@ -85,8 +90,8 @@ _EXPECTED: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
         "test": (0.34, 0.06, 0.60),
         "resource": (0.40, 0.20, 0.40),
         "dirty": (0.70, 0.05, 0.25),
-        "timeout": (0.45, 0.24, 0.31),
-        "stall": (0.45, 0.24, 0.31),
+        "timeout": (0.52, 0.18, 0.30),
+        "stall": (0.52, 0.18, 0.30),
         "killed": (0.50, 0.18, 0.32),
     }
 )
@@ -94,28 +99,27 @@ _EXPECTED: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
 _UNKNOWN: Final = (0.45, 0.24, 0.31)
 _STRENGTH: Final = 1.0
 """How many failures the expectation is worth; below 3, a group is expected to behave mostly in one way."""
-_DIRTY_SHARE: Final[Mapping[str, float]] = MappingProxyType({"dirty": 0.85, "resource": 0.35, "killed": 0.25, "config": 0.08})
-_DIRTY_USUALLY: Final = 0.06
-_DIRTY_STRENGTH: Final = 4.0
-"""The discount for in place is assumed by class; so many failures that were tried both ways weigh as much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What is expected of a class: parameters of a Dirichlet over three ways, and of a Beta for the share that is dirty."""
-
-    ways: Array
-    dirty: float
-    clean: float
+_DIRTY: Final[Mapping[str, float]] = MappingProxyType({"dirty": 0.9, "resource": 0.35, "killed": 0.15})
+_DIRTY_USUALLY: Final = 0.02
+"""The chance that failures of a group are dirty, that is pass after a start-over and not in place: by class, until both were seen."""
+_CLEAN_PLACE: Final = (0.2, 5.0)
+_DIRTY_PLACE: Final = (5.0, 0.6)
+"""Beta parameters of the share of dirty failures among those by chance, in a group that is hardly dirty, and in one that is."""
 
 
 @cache
-def expected(failure_class: str | None) -> Expected:
-    """Give what is expected of a class of failures before any evidence."""
+def expected(failure_class: str | None) -> tuple[Array, float]:
+    """Give what is expected of a class before any evidence: Dirichlet parameters of three ways, and the chance that it is dirty."""
     known = failure_class or ""
-    share = _DIRTY_SHARE.get(known, _DIRTY_USUALLY)
-    ways = np.array(_EXPECTED.get(known, _UNKNOWN)) * _STRENGTH
-    return Expected(ways, share * _DIRTY_STRENGTH, (1 - share) * _DIRTY_STRENGTH)
+    return np.array(_EXPECTED.get(known, _UNKNOWN)) * _STRENGTH, _DIRTY.get(known, _DIRTY_USUALLY)
+
+
+def _log_dirt(marred: Array, clean: Array, dirty: float) -> Array:
+    """Log density of the dirty share, up to a constant: a mixture of two Betas, in the coordinate of its logit."""
+    parts = []
+    for weight, (one, other) in ((1 - dirty, _CLEAN_PLACE), (dirty, _DIRTY_PLACE)):
+        parts.append(np.log(weight) - betaln(one, other) + one * np.log(marred) + other * np.log(clean))
+    return np.asarray(np.logaddexp(*parts))
 
 
 def posterior(failure_class: str | None, evidence: Sequence[Chains]) -> Cloud:
@@ -126,6 +130,7 @@ def posterior(failure_class: str | None, evidence: Sequence[Chains]) -> Cloud:
     """
     rng = np.random.default_rng(_SEED)
     start = fixed_cloud()
+    base = evidence[0].base if evidence else 0.0
     told = sum((log_likelihood(start, chains) for chains in evidence), np.zeros(len(start)))
     prior = prior_weight(failure_class)
     let_in = _next_degree(prior, told, 0.0, _FIRST_LEFT * _effective(prior))
@@ -135,7 +140,7 @@ def posterior(failure_class: str | None, evidence: Sequence[Chains]) -> Cloud:
         told = sum((log_likelihood(cloud, chains) for chains in evidence), np.zeros(len(cloud)))
         before, let_in = let_in, _next_degree(np.zeros(len(cloud)), told, let_in, _LEFT * DRAWS)
         cloud = cloud.take(_resampled((let_in - before) * told, DRAWS, rng))
-    return _moved(cloud, failure_class, evidence, 1.0, rng)
+    return replace(_moved(cloud, failure_class, evidence, 1.0, rng), base=base)
 
 
 def _next_degree(base: Array, told: Array, let_in: float, least: float) -> float:
@@ -170,7 +175,8 @@ def fixed_cloud() -> Cloud:
     ways = rng.dirichlet(np.full(3, _WIDE), _CLOUD).T
     marred = rng.beta(_WIDE, _WIDE, _CLOUD)
     length = np.exp(rng.normal(_TAU_CENTRE, _TAU_SPREAD, _CLOUD))
-    return Cloud(_four(ways, marred), rng.beta(_PASS_A, _PASS_B, _CLOUD).clip(1e-6, 1 - 1e-6), length)
+    repair = np.exp(rng.normal(_REPAIR_CENTRE, _REPAIR_SPREAD, _CLOUD))
+    return Cloud(_four(ways, marred), rng.beta(_PASS_A, _PASS_B, _CLOUD).clip(1e-6, 1 - 1e-6), length, repair)
 
 
 def _four(ways: Array, marred: Array) -> Array:
@@ -181,12 +187,12 @@ def _four(ways: Array, marred: Array) -> Array:
 @cache
 def prior_weight(failure_class: str | None) -> Array:
     """Log ratio of the class's prior to the density that `fixed_cloud` was drawn from."""
-    hoped, share = expected(failure_class), fixed_cloud().share
+    (hoped, dirty), share = expected(failure_class), fixed_cloud().share
     by_chance = share[RANDOM] + share[DIRTY]
     ways = np.log(np.stack((by_chance, share[OUTAGE], share[STUCK])))
-    weight = ((hoped.ways - _WIDE)[:, None] * ways).sum(axis=0)
-    weight += (hoped.dirty - _WIDE) * np.log(share[DIRTY] / by_chance)
-    return np.asarray(weight + (hoped.clean - _WIDE) * np.log(share[RANDOM] / by_chance))
+    weight = ((hoped - _WIDE)[:, None] * ways).sum(axis=0)
+    marred, clean = share[DIRTY] / by_chance, share[RANDOM] / by_chance
+    return np.asarray(weight + _log_dirt(marred, clean, dirty) - _WIDE * np.log(marred) - _WIDE * np.log(clean))
 
 
 def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
@@ -199,11 +205,13 @@ def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
     random = (again + in_place) * failed + ended * passed
     dirty = again * failed + np.where(ended_in_place, unsure, ended * passed)
     rate = 1.0 / cloud.length
-    lasts = np.exp(-chains.held_out[:, None] * rate)
-    lasts = np.where(again + in_place > 0, (1 - NOISE) * lasts + NOISE ** (again + in_place), 1.0)
-    over = np.where(ended, (1 - NOISE) * -np.expm1(-chains.gap[:, None] * rate) + NOISE**2, 1.0)
-    outage = np.log(lasts) + np.log(over) + _log_met_by_others(chains, rate)
-    stuck = np.broadcast_to(np.where(ended, np.log(repaired(chains.gap))[:, None], 0.0), random.shape)
+    base = max(chains.base, NOISE)
+    fails = again + in_place
+    lasts = np.exp(-chains.held_out[:, None] / np.maximum(fails, 1) * rate)
+    over = np.where(ended, -np.expm1(-chains.gap[:, None] * rate) * (1 - base) + NOISE**2, 1.0)
+    outage = fails * np.log(lasts + (1 - lasts) * base) + np.log(over) + _log_met_by_others(chains, rate)
+    unrepaired = np.log1p(-repaired(chains.held_out[:, None], cloud.repair))
+    stuck = unrepaired + np.where(ended, np.log(repaired(chains.gap[:, None], cloud.repair)), 0.0)
     ways = np.stack((random, outage, stuck, dirty)) + np.log(cloud.share)[:, None, :]
     top = ways.max(axis=0)
     total = top + np.log(np.exp(ways - top).sum(axis=0))
@@ -213,23 +221,23 @@ def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
 def _log_met_by_others(chains: Chains, rate: Array) -> Array:
     """Log ratio by which an outage explains the next build's fate better than anything that keeps to one build."""
     lasting = np.exp(-chains.other_gap[:, None] * rate)
-    base = max(chains.base, _RARE)
+    base = max(chains.base, NOISE)
     met = np.log(lasting + (1 - lasting) * base) - np.log(base)
     spared = np.log(1 - (1 - NOISE) * lasting)
     other = chains.other[:, None]
     return np.where(np.isnan(other), 0.0, np.where(other > 0, met, spared))
 
 
-def repaired(gap: Array | float) -> Array:
-    """Give the chance that what was stuck has been repaired after a gap, in seconds."""
-    return np.asarray(NOISE / 2 + (1 - NOISE / 2) * -np.expm1(-np.asarray(gap) / _REPAIRED_AFTER))
+def repaired(gap: Array | float, repair: Array | float) -> Array:
+    """Give the chance that what was stuck has been repaired after a gap, in seconds, and passes."""
+    return np.asarray(NOISE / 2 + (1 - NOISE) * -np.expm1(-np.asarray(gap) / repair))
 
 
 def passes(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
     """Give the chance that an attempt after a gap (seconds) passes, for each of the four ways: shape (4, draws)."""
-    over = (1 - NOISE) * -np.expm1(-gap / cloud.length)
+    over = (1 - max(cloud.base, NOISE)) * -np.expm1(-gap / cloud.length)
     clean = np.full(len(cloud), NOISE) if in_place else cloud.chance
-    return np.stack((cloud.chance, over, np.full(len(cloud), float(repaired(gap))), clean))
+    return np.stack((cloud.chance, over, repaired(gap, cloud.repair), clean))
 
 
 def chance(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
@@ -244,7 +252,8 @@ def _moved(
     height = _density(place, failure_class, evidence, let_in)
     for _ in range(_MOVES):
         # Far out, a share is as good as none: only the spread of what matters sets the length of the steps.
-        spread = np.cov(place.clip(-_FAR_OUT, _FAR_OUT)) + 1e-3 * np.eye(5)
+        near = np.vstack((place[:4].clip(-_FAR_OUT, _FAR_OUT), place[4:]))
+        spread = np.cov(near) + 1e-3 * np.eye(len(place))
         scale = rng.choice(_STEPS, place.shape[1])
         steps = np.linalg.cholesky(spread) @ rng.standard_normal(place.shape) * scale
         there = place + np.where(rng.random(place.shape) < _COORDINATES, steps, 0.0)
@@ -256,7 +265,7 @@ def _moved(
 
 
 def _flat(cloud: Cloud) -> Array:
-    """Parameters as five unbounded numbers per draw: log ratios of ways, logits of dirty and of the chance, log length."""
+    """Parameters as six unbounded numbers per draw: log ratios of ways, logits of dirty and of the chance, log times."""
     share = cloud.share
     by_chance = share[RANDOM] + share[DIRTY]
     return np.vstack(
@@ -266,6 +275,7 @@ def _flat(cloud: Cloud) -> Array:
             np.log(share[DIRTY] / share[RANDOM]),
             np.log(cloud.chance) - np.log1p(-cloud.chance),
             np.log(cloud.length),
+            np.log(cloud.repair),
         )
     )
 
@@ -273,7 +283,8 @@ def _flat(cloud: Cloud) -> Array:
 def _shaped(place: Array) -> Cloud:
     logs = np.vstack((place[:2], np.zeros(place.shape[1]))).clip(-40, 40)
     ways = np.exp(logs - logs.max(axis=0))
-    return Cloud(_four(ways / ways.sum(axis=0), _logistic(place[2])), _logistic(place[3]), np.exp(place[4].clip(-5, 20)))
+    length, repair = np.exp(place[4:].clip(-5, 20))
+    return Cloud(_four(ways / ways.sum(axis=0), _logistic(place[2])), _logistic(place[3]), length, repair)
 
 
 def _logistic(logit: Array) -> Array:
@@ -282,13 +293,14 @@ def _logistic(logit: Array) -> Array:
 
 def _density(place: Array, failure_class: str | None, evidence: Sequence[Chains], let_in: float) -> Array:
     """Log density, with a share of the evidence let in, in the coordinates of `_flat`, up to a constant."""
-    cloud, hoped = _shaped(place), expected(failure_class)
+    cloud, (hoped, dirty) = _shaped(place), expected(failure_class)
     by_chance = cloud.share[RANDOM] + cloud.share[DIRTY]
     ways = np.log(np.stack((by_chance, cloud.share[OUTAGE], cloud.share[STUCK])))
-    height = (hoped.ways[:, None] * ways).sum(axis=0)
-    height += hoped.dirty * np.log(cloud.share[DIRTY] / by_chance) + hoped.clean * np.log(cloud.share[RANDOM] / by_chance)
+    height = (hoped[:, None] * ways).sum(axis=0)
+    height += _log_dirt(cloud.share[DIRTY] / by_chance, cloud.share[RANDOM] / by_chance, dirty)
     height += _PASS_A * np.log(cloud.chance) + _PASS_B * np.log1p(-cloud.chance)
     height -= (np.log(cloud.length) - _TAU_CENTRE) ** 2 / (2 * _TAU_SPREAD**2)
+    height -= (np.log(cloud.repair) - _REPAIR_CENTRE) ** 2 / (2 * _REPAIR_SPREAD**2)
     for chains in evidence:
         height = height + let_in * log_likelihood(cloud, chains)
     return np.asarray(height)

@@ -151,7 +151,7 @@ def _drawn(
         cloud = (each or of[(*kind[:2], None)]).cloud
         place = turn * len(cloud) // turns
         share = cloud.share[:, place]
-        draws[kind] = Draw(tuple(float(way) for way in share), float(cloud.chance[place]), float(cloud.length[place]))  # type: ignore[arg-type]
+        draws[kind] = Draw(tuple(float(way) for way in share), float(cloud.chance[place]), float(cloud.length[place]), float(cloud.repair[place]), cloud.base)  # type: ignore[arg-type]
     return draws
 
 

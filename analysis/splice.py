@@ -55,13 +55,15 @@ class Draw:
     share: tuple[float, float, float, float]
     chance: float
     length: float
+    repair: float
+    base: float = 0.0
 
     def passes(self, way: int, gap: float, *, in_place: bool) -> float:
         """Give the chance that an attempt after a gap passes, for a failure that behaves in a given way."""
         if way == OUTAGE:
-            return (1 - NOISE) * -float(np.expm1(-gap / self.length))
+            return (1 - max(self.base, NOISE)) * -float(np.expm1(-gap / self.length))
         if way == STUCK:
-            return float(repaired(gap))
+            return float(repaired(gap, self.repair))
         return NOISE if way == DIRTY and in_place else self.chance
 
     def ways(self, step: Step) -> list[float]:

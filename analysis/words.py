@@ -50,15 +50,16 @@ def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) 
 
 def _seen(learnt: Learnt) -> str:
     count = f"{learnt.failures} failure{'s' * (learnt.failures != 1)}"
-    occasions = max(1, round(learnt.incidents))
-    if not learnt.incidents:
+    if not learnt.tried:
         return f"{count}, none of which was seen to be tried again."
-    return f"Of {count}, {learnt.recovered} passed at the next attempt ({occasions} independent occasion{'s' * (occasions != 1)})."
+    occasions = max(1, round(learnt.incidents))
+    alike = "" if occasions >= learnt.tried else f" ({occasions} independent occasion{'s' * (occasions != 1)})"
+    return f"{count}; of {learnt.tried} that were tried again, {learnt.recovered} passed at once{alike}."
 
 
 def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
     saved = duration_text(max(0.0, float(answer.hours.mean())) * 3600)
-    text = f"{_capital(_what(answer))}: it recovers {_percent(chance)}, and saves {saved} per failure, as starting over takes {duration_text(learnt.stakes.back)}."
+    text = f"{_capital(_what(answer))}: the first retry recovers {_percent(chance)}, and it saves {saved} per failure, as starting over takes {duration_text(learnt.stakes.back)}."
     if not learnt.in_place:
         text += " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for."
     if answer.then == "hold":

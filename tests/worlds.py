@@ -238,7 +238,8 @@ def truly_recovers(world: World, mode: Mode, wait: float | None, seed: int = 5) 
     """Give the true chance that the first attempt passes: in place after `wait` seconds, or by a start-over when None."""
     gap = wait if wait is not None else world.delay + world.lead(mode.state)
     if mode.kind == "outage":
-        return min(1.0, gap / mode.outage) if mode.steady else float(-np.expm1(-gap / mode.outage))
+        over = min(1.0, gap / mode.outage) if mode.steady else float(-np.expm1(-gap / mode.outage))
+        return over * (1 - mode.rate)  # the next outage may have begun
     if mode.kind == "stuck":
         return 0.0
     return 0.0 if mode.kind == "dirty" and wait is not None else mode.recovers
