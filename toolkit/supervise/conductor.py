@@ -163,7 +163,7 @@ class Conductor:
         stopped = was_stopped(ended)
         progress = self.ledger.progress
         if not any(each.run == progress.run for each in progress.attempts) and not progress.states:
-            self._start(START, "start")
+            self.ledger.start(START, "start", seconds_ago=ended.seconds)
         for attempt in self.ledger.progress.open_attempts():
             self._close(attempt, ended, stopped=stopped)
         outcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"

@@ -15,7 +15,7 @@ from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
 from toolkit.supervise.listener import Listener
 from toolkit.supervise.logs import log_directory, logs_directory, state_directory
-from toolkit.supervise.process import Control, Ended, supervise
+from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from toolkit.supervise.deciding import Decider, Phases
     from toolkit.supervise.diagnosing import Diagnostician, Ending
 
+NOT_RUN = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -67,6 +68,9 @@ class Runner:
         try:
             ended = self._supervise(command, extra)
             self._finish(ended)
+        except CommandNotRunnable as error:
+            self.conductor.finish(NOT_RUN.but(exit_code=error.exit_code))
+            raise
         finally:
             self._close()
         return ended
@@ -74,7 +78,7 @@ class Runner:
     def pipeline(self, extra: Mapping[str, str]) -> Ended:
         """Run the commands that the states name themselves, one after the other, until one fails for good."""
         steps = [state for state in self.project.states if state.run]
-        ended = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
+        ended = NOT_RUN
         try:
             for state in steps:
                 if self.decider is not None and self.decider.before(state.code, state.name).name == "reuse":
