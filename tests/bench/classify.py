@@ -1,7 +1,7 @@
 """Measures how well failures are understood and how fast: `./dev bench classify`.
 
-The data are real, provoked builds: `builds/builds.tar.zst` below the folder that TOOLKIT_BENCH_DATA names. Each has a known cause;
-the study's words for classes are not ours, so the cause is translated by `MEANS` below.
+The data are real, provoked builds: `builds/builds.tar.zst` below the folder that TOOLKIT_BENCH_DATA names. Each has a
+known cause; the study's words for classes are not ours, so the cause is translated by `MEANS` below.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ from toolkit.core.rules import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from toolkit.core.engine import EngineName
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOG_MB: Final = int(os.environ.get("TOOLKIT_BENCH_MB", "100"))
@@ -196,9 +199,12 @@ def _unpack(archive: Path, place: Path) -> None:
     except ImportError:
         subprocess.run(["tar", "--zstd", "-xf", archive, "-C", place], check=True)
         return
-    with archive.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as plain:
-        with tarfile.open(fileobj=plain, mode="r|") as tar:
-            tar.extractall(place, filter="data")
+    with (
+        archive.open("rb") as packed,
+        zstandard.ZstdDecompressor().stream_reader(packed) as plain,
+        tarfile.open(fileobj=plain, mode="r|") as tar,
+    ):
+        tar.extractall(place, filter="data")
 
 
 def quality(runs: list[Case]) -> None:
@@ -226,9 +232,8 @@ def quality(runs: list[Case]) -> None:
     print(f"  each cause counted once  {_share(sum(sum(v) / len(v) for v in per_cause.values()), len(per_cause))}")
     print(f"a proving line (of {len(ranks)} logs that hold one, by the pattern of the cause) stands")
     for most in (1, 5, 20):
-        print(
-            f"  among the first {most:<2}       {_share(sum(rank is not None and rank <= most for rank in ranks), len(ranks))}"
-        )
+        near = sum(rank is not None and rank <= most for rank in ranks)
+        print(f"  among the first {most:<2}       {_share(near, len(ranks))}")
     told = sum(case.classify(classifier).failure_class != "unknown" for case in good)
     blind = sum(classifier.classify(case.log).failure_class != "unknown" for case in good)
     print(f"false alarms, exit 0 known {_share(told, len(good))} of the good runs are given a class")
@@ -276,7 +281,7 @@ _ORDINARY: Final = (
 
 
 def synthetic(size: int) -> bytes:
-    """Build a log of about `size` bytes: ordinary lines of many tools, a harmless error now and then, a real one at the end."""
+    """Build a log of about `size` bytes: ordinary lines of many tools, harmless errors, a real one last."""
     page = b"".join(_ORDINARY * 40) + b"error: retrying the download (attempt 1 of 3)\n"
     return (
         page * (size // len(page))
@@ -289,7 +294,7 @@ def speed() -> None:
     log = synthetic(LOG_MB << 20)
     patterns = [rule.match for rule in BUILT_IN if rule.match]
     print(
-        f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time of this process or its children"
+        f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time, children included"
     )
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "log")
@@ -304,14 +309,11 @@ def speed() -> None:
                 len(log),
                 lambda: _run(["grep", "-c", "-E", "-i", "error|failed|denied", file]),
             )
-    for engine in ("hyperscan", "re2"):
-        classifier = Classifier(engine=engine)
-        _line(
-            f"classify, {engine}, cold", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100)
-        )
-        _line(
-            f"classify, {engine}, warm", len(log), lambda classifier=classifier: classifier.classify(log, exit_code=100)
-        )
+    engines: tuple[EngineName, ...] = ("hyperscan", "re2")
+    for engine in engines:
+        classify = partial(Classifier(engine=engine).classify, log, exit_code=100)
+        _line(f"classify, {engine}, cold", len(log), classify)
+        _line(f"classify, {engine}, warm", len(log), classify)
     part = log[-(8 << 20) :]
     plain = Classifier(engine="re")
     _line("classify, plain search", len(part), lambda: plain.classify(part, exit_code=100))
@@ -341,9 +343,8 @@ def _line(name: str, size: int, work: Callable[[], object]) -> None:
     before, wall = _cpu(), time.perf_counter()
     work()
     cpu, wall = _cpu() - before, time.perf_counter() - wall
-    print(
-        f"{name:36} {size / 1e6 / max(cpu, 1e-9):8.1f} MB per CPU s   {cpu / size * 1e9:8.2f} CPU s per GB   {wall:6.2f} s wall"
-    )
+    rate = size / 1e6 / max(cpu, 1e-9)
+    print(f"{name:36} {rate:8.1f} MB per CPU s   {1000 / rate:8.2f} CPU s per GB   {wall:6.2f} s wall")
 
 
 def _cpu() -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from toolkit.core.failure import Classifier, familiar_lines
@@ -34,7 +37,7 @@ def test_the_contracts_example() -> None:
 
 
 def test_nothing_known_is_unknown_with_a_template() -> None:
-    """A message that no rule knows gets class unknown and a signature that survives other numbers, paths and versions."""
+    """A message that no rule knows is of class unknown; its signature survives other numbers, paths and versions."""
     first = CLASSIFY(b"step 1\nzorg: cannot frob widget 17 in /srv/a/b: flux 3.2.1 too low\n", exit_code=3)
     second = CLASSIFY(b"noise\nnoise\nzorg: cannot frob widget 99 in /home/x/y: flux 4.0 too low\n", exit_code=3)
 
@@ -82,16 +85,14 @@ TRAPS = {
         "network",
     ),
     "a mirror list that is not there is not": (
-        [
-            "Error: Failed to download metadata for repo 'base': Cannot prepare internal mirrorlist: Status code: 404 for http://mirror.example/?release=8"
-        ],
+        ["Error: Cannot prepare internal mirrorlist: Status code: 404 for http://mirror.example/?release=8"],
         "config",
     ),
     "apt-get update failed silently, the package is only not found later": (
         [
             "Err:1 http://deb.example/debian bookworm InRelease",
             "  Could not connect to deb.example:80 (203.0.113.7). - connect (111: Connection refused)",
-            "W: Failed to fetch http://deb.example/debian/dists/bookworm/InRelease  Could not connect to deb.example:80 (203.0.113.7).",
+            "W: Failed to fetch http://deb.example/dists/bookworm/InRelease  Could not connect to deb.example:80.",
             "W: Some index files failed to download. They have been ignored, or old ones used instead.",
             "Reading package lists...",
             "E: Unable to locate package nano",
@@ -198,7 +199,7 @@ def test_success_is_not_accused() -> None:
 
 
 def test_own_rules_come_first_and_in_order() -> None:
-    """A person's rule wins over every built-in one, the earlier over the later, and asks for what it was told to ask for."""
+    """A person's rule wins over every built-in one, the earlier over the later, where it gets what it asks for."""
     own = (
         Rule("vmforge.broker", "infrastructure", "E7713 broker handshake lost", states="10-65", exit_codes=(70,)),
         Rule("vmforge.any", "dirty", "E77"),
@@ -222,7 +223,7 @@ def test_an_own_rule_may_ask_for_the_exit_code_alone() -> None:
 
 
 def test_what_successes_print_too_proves_nothing() -> None:
-    """Lines that the last successes of the state printed are noise, whatever a rule says; numbers and times may differ."""
+    """Lines that earlier successes of the state printed are noise, whatever a rule says; numbers may differ."""
     success = b"10:01:02 warning: lock held by process 17, waiting\nlp: error: tray 3 is empty\nall good\n"
     output = b"11:11:12 warning: lock held by process 99, waiting\nlp: error: tray 8 is empty\nzorg: flux too low\n"
     familiar = familiar_lines(success)
@@ -246,7 +247,9 @@ def test_a_server_may_ask_to_wait() -> None:
 
 def test_lines_are_numbered_as_an_editor_numbers_them() -> None:
     """Carriage returns start a new line of evidence but do not count; colours are gone."""
-    output = b"one\r\ntwo 10%\rtwo 20%\rtwo 30%\r\n\x1b[31mfatal: \x1b[0mAuthentication failed for 'https://git.example/x'\r\n"
+    output = (
+        b"one\r\ntwo 10%\rtwo 20%\rtwo 30%\r\n\x1b[31mfatal: \x1b[0mAuthentication failed for 'https://git.example/x'\r"
+    )
 
     found = CLASSIFY(output, exit_code=128)
 
@@ -288,10 +291,8 @@ def test_a_fatal_line_ends_the_waiting() -> None:
 
 def test_classifying_loads_nothing_until_it_is_needed() -> None:
     """The module is on the run path: importing it loads neither an engine nor the rules."""
-    import subprocess
-    import sys
+    script = "import sys, toolkit.core.failure; print(*sys.modules)"
+    heavy = {"re2", "hyperscan", "pydantic", "polars", "toolkit.core.rules.built_in", "toolkit.core.engine"}
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
 
-    script = "import sys, toolkit.core.failure; print(*[m for m in ('re2', 'hyperscan', 'pydantic', 'toolkit.core.rules') if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip() == ""
-    )
+    assert not heavy & set(loaded)

@@ -50,7 +50,7 @@ OWN = [
     r"^E\d{4}",
     r"[^a]b$",
     r"\s+x\W",
-    "‘lost’",
+    "«lost»",
     "(?i)straße",
     r"a|b{2}",
     r"[\D]9",
@@ -60,10 +60,10 @@ OWN = [
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.text(alphabet="abx9E1 e‘lostßn’.-\t", max_size=12), max_size=8))
+@given(st.lists(st.text(alphabet="abx9E1 e«lostßn».-\t", max_size=12), max_size=8))
 @pytest.mark.parametrize("expression", OWN)
 def test_engines_agree_on_peoples_rules_too(expression: str, lines: list[str]) -> None:
-    """Negated classes, blanks, line ends and characters beyond ASCII mean the same everywhere, and no match crosses lines."""
+    """Negated classes, blanks, line ends, characters beyond ASCII mean the same everywhere; no match crosses lines."""
     block = "\n".join(lines).encode()
     found = [list(LineFinder([expression], engine).lines(block)) for engine in ENGINES]
 

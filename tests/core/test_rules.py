@@ -123,7 +123,7 @@ def test_what_is_not_linear_or_not_portable_is_refused_with_the_reason(expressio
         "E7713 broker handshake lost",
         r"(?i)^error: \w+ [\d.]+$",
         r"(a+)+b",
-        "‘lost’ (?:here|there)",
+        "«lost» (?:here|there)",
         r"x{2,5}\.y\+",
         "[^]a]b",
     ],

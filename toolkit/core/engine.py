@@ -1,7 +1,8 @@
-"""Finds, in whole blocks of output, the lines that any of many rules matches: fast, and alike with every pattern engine.
+"""Finds, in whole blocks of output, the lines that any of many rules matches: fast, and alike with every engine.
 
-Hyperscan takes all expressions at once, which is dear to prepare and pays for large output. The others look for the few literals
-of which each match must hold one, and match a rule's own expression only in lines that do. The engines differ in speed alone.
+Hyperscan takes all expressions at once, which is dear to prepare and pays for large output. The others look for the few
+literals of which each match must hold one, and match a rule's own expression only in lines that do. The engines differ
+in speed alone.
 """
 
 from __future__ import annotations
@@ -107,18 +108,10 @@ class LineFinder:
 
     def lines(self, block: bytes) -> Iterator[tuple[int, int, list[int]]]:
         """Yield start, end and the matching expressions of every line that some expression matches, in order."""
-        wanted: dict[tuple[int, int], set[int]] = {}
-        if self._whole is not None:
-            if not self._without:
-                yield from self._whole.lines(block)
-                return
-            wanted.update({(start, end): set(numbers) for start, end, numbers in self._whole.lines(block)})
-        elif isinstance(self._finder, _Re2):
-            for start, end in self._finder.spans(block):
-                wanted[start, end] = set()
-        elif self._finder is not None:
-            for start, end, literal in self._finder.find(block):
-                wanted.setdefault((start, end), set()).update(self._users[literal])
+        if self._whole is not None and not self._without:
+            yield from self._whole.lines(block)
+            return
+        wanted = self._candidates(block)
         for number in self._without:
             for span in self._searched(number, block):
                 wanted.setdefault(span, set()).add(number)
@@ -132,8 +125,20 @@ class LineFinder:
             if hits:
                 yield start, end, hits
 
+    def _candidates(self, block: bytes) -> dict[tuple[int, int], set[int]]:
+        """Return the lines that may match, by start and end, with the expressions to try where that is known yet."""
+        if self._whole is not None:
+            return {(start, end): set(numbers) for start, end, numbers in self._whole.lines(block)}
+        if isinstance(self._finder, _Re2):
+            return {span: set() for span in self._finder.spans(block)}
+        found: dict[tuple[int, int], set[int]] = {}
+        if self._finder is not None:
+            for start, end, literal in self._finder.find(block):
+                found.setdefault((start, end), set()).update(self._users[literal])
+        return found
+
     def _confirm(self, numbers: set[int], line: bytes) -> list[int]:
-        """Return which of the expressions do match the line: one by one at first, all in one go when there is much to do."""
+        """Return which of the expressions match the line: one by one at first, in one go when there is much to do."""
         if isinstance(self._finder, _Re2):
             numbers = numbers.union(*(self._users[literal] for literal in self._finder.literals(line)))
         self._confirmed += len(numbers)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 BLOCK_BYTES: Final = 256 << 10
 HEAD_BYTES: Final = 6 << 10
@@ -17,7 +18,8 @@ TEXT_CHARS: Final = 2000
 
 _CUT: Final = b" [... cut ...] "
 _ESCAPES: Final = re.compile(
-    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|[()*+#%][0-9A-Za-z]|[0-~])"
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?"
+    rb"|[()*+#%][0-9A-Za-z]|[0-~])"
 )
 _CONTROLS: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x1b") + b"\x7f"
 
@@ -76,9 +78,8 @@ def clean(raw: bytes) -> bytes:
 
 
 def _pieces(output: Iterable[bytes] | bytes) -> Iterator[bytes]:
-    if isinstance(output, bytes | bytearray | memoryview):
-        output = (output,)
-    for chunk in output:
+    chunks: Iterable[bytes] = (output,) if isinstance(output, bytes) else output
+    for chunk in chunks:
         if len(chunk) <= BLOCK_BYTES:
             yield bytes(chunk)
             continue

@@ -1,4 +1,4 @@
-"""Understands a failure: from the output of an attempt and the way it ended to class, signature and the lines that prove it."""
+"""Understands a failure: from an attempt's output and its end to class, signature and the lines that prove it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from toolkit.core.classes import GROUP_OF
+from toolkit.core.classes import GROUP_OF, FailureClass
 from toolkit.core.evidence import EvidenceLine, blocks, known_by, number_of, shapes, text_of
 from toolkit.core.judging import End, Ending, Hit, Verdict, confidence, hits_in, judge
 from toolkit.core.reading import Reader, Reading
@@ -14,7 +14,7 @@ from toolkit.core.reading import Reader, Reading
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from toolkit.core.classes import FailureClass, Group
+    from toolkit.core.classes import Group
     from toolkit.core.engine import EngineChoice, LineFinder
     from toolkit.core.rules.rule import Rule
 
@@ -67,7 +67,7 @@ class Classifier:
         self._reader = Reader([rule for rule in (*own, *BUILT_IN) if rule.match], SMELLS, engine)
         self._fatal: tuple[LineFinder, list[Rule]] | None = None
 
-    def classify(
+    def classify(  # noqa: PLR0913 - each is one thing that may be known of an end
         self,
         output: Iterable[bytes] | bytes,
         *,
@@ -99,7 +99,7 @@ class Classifier:
             yield self.classify_line(line, state=state)
 
     def fatal(self, output: bytes) -> Rule | None:
-        """Return the first rule by which a line of `output` means that the attempt is lost: nobody need wait for its time-out."""
+        """Return the first rule by which a line says that the attempt is lost: nobody need wait for its time-out."""
         if self._fatal is None:
             from toolkit.core.engine import LineFinder
 
@@ -139,7 +139,8 @@ def _known(verdict: Verdict, hits: Sequence[Hit], reading: Reading, end: End) ->
     rule, hit = verdict
     evidence = _evidence(hit, hits, reading)
     context = hit.seen.context(3, 8) if hit else ()
-    name, readable = rule.id, None
+    name: str = rule.id
+    readable: str | None = None
     if hit is not None and rule.weight < _VAGUE:
         name, readable = signature(evidence[0].text)
     transient = GROUP_OF[rule.failure_class] == "transient"
@@ -188,7 +189,8 @@ def _varied(lines: Iterable[EvidenceLine]) -> list[EvidenceLine]:
 
 
 _WAIT: Final = re.compile(
-    r"(?i)(?:retry[- ]after\W{1,4}|(?:re)?try again (?:in|after) (?:about )?|retry(?:ing)? (?:in|after) |wait (?:for )?)"
+    r"(?i)(?:retry[- ]after\W{1,4}|(?:re)?try again (?:in|after) (?:about )?|retry(?:ing)? (?:in|after) "
+    r"|wait (?:for )?)"
     r"(\d{1,6}(?:\.\d+)?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)?\b"
 )
 _SECONDS: Final = {"m": 60.0, "h": 3600.0}

@@ -8,13 +8,13 @@ from math import log2
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from toolkit.core.classes import GROUP_OF
+from toolkit.core.evidence import Sighting
+from toolkit.core.rules.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.core.evidence import Sighting
     from toolkit.core.reading import Reading
-    from toolkit.core.rules.rule import Rule
 
 Ending = Literal["timeout", "stall"]
 
@@ -142,8 +142,8 @@ def judge(
 ) -> Verdict | None:
     """Choose the rule that explains the failure; None when nothing known does.
 
-    A person's own rules come first, in their order. Then, where the end says more than most output (our own time limit, a
-    signal), only a line that explains such an end is heard. Then the best line decides, and last a telling exit code.
+    A person's own rules come first, in their order. Then, where the end says more than most output (our own time limit,
+    a signal), only a line that explains such an end is heard. Then the best line decides, and last a telling exit code.
     """
     mine = _own(hits, end, own)
     if mine is not None:

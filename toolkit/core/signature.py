@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from hashlib import blake2b
@@ -10,20 +11,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MASK_VERSION: Final = 1
 """Grows when masks change: templates of different versions are not comparable."""
 
 TEMPLATE_CHARS: Final = 240
 
-_TLD: Final = "com|org|net|io|dev|local|localdomain|internal|intranet|lan|corp|home|cloud|edu|gov|example|invalid|test|arpa|de|uk|eu|fr|jp|cn|us|ru|nl|ch|at|info"
+_TLD: Final = (
+    "com|org|net|io|dev|local|localdomain|internal|intranet|lan|corp|home|cloud|edu|gov|example|invalid|test|arpa"
+    "|de|uk|eu|fr|jp|cn|us|ru|nl|ch|at|info"
+)
 
 # One pass over the text: the first alternative that matches at a place wins, so their order is their precedence.
 _MASKS: Final = (
     (
         "",
-        r"(?i:\b(?:https?/[\d.]+|http|status|status code|code|errno|rc|ret|exit status|exit code|exited with|returned error|returned|signal|error)\b[ :=(#]*[1-9]?\d{1,2}\b)(?![.\w-])",
+        (
+            r"(?i:\b(?:https?/[\d.]+|http|status|status code|code|errno|rc|ret|exit status|exit code|exited with"
+            r"|returned error|returned|signal|error)\b[ :=(#]*[1-9]?\d{1,2}\b)(?![.\w-])"
+        ),
     ),
     ("", r"(?<=\()\d{1,3}(?=[:)])"),
     (
@@ -32,7 +39,10 @@ _MASKS: Final = (
     ),
     (
         "<time>",
-        r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d\d? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?",
+        (
+            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov"
+            r"|Dec) +\d\d? (?:\d{4} )?\d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?"
+        ),
     ),
     ("<time>", r"\b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b"),
     ("<id>", r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"),
@@ -42,16 +52,26 @@ _MASKS: Final = (
     ("<mac>", r"\b[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}\b"),
     (
         "<ip>",
-        r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5}|/\d{1,2})?\b|\[[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}\](?::\d+)?|(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{1,4}\b",
+        (
+            r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5}|/\d{1,2})?\b"
+            r"|\[[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}\](?::\d+)?"
+            r"|(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{1,4}\b"
+        ),
     ),
     (
         "<path>",
-        r"(?<![\w/])(?:~|\.\.?|[A-Za-z]:)?(?:[/\\][\w.+@%~=#-]+){2,}[/\\]?(?::\d+){0,2}|(?<![\w/.])/[\w.+@%~-]+(?::\d+){0,2}",
+        (
+            r"(?<![\w/])(?:~|\.\.?|[A-Za-z]:)?(?:[/\\][\w.+@%~=#-]+){2,}[/\\]?(?::\d+){0,2}"
+            r"|(?<![\w/.])/[\w.+@%~-]+(?::\d+){0,2}"
+        ),
     ),
     ("<path>", r"\b[\w.+-]+(?:/[\w.+@%~-]+)+\.\w{1,5}(?::\d+){0,2}\b"),
     (
         "<file>",
-        r"\b[\w-]+\.(?:py|sh|c|cc|cpp|h|go|rs|java|js|ts|rb|pl|ya?ml|json|toml|cfg|conf|ks|log|txt|xml|spec|rpm|deb|iso|img|qcow2|raw|gz|xz|zst|zip|tar|jar|whl|tgz)(?::\d+){0,2}\b",
+        (
+            r"\b[\w-]+\.(?:py|sh|c|cc|cpp|h|go|rs|java|js|ts|rb|pl|ya?ml|json|toml|cfg|conf|ks|log|txt|xml|spec|rpm"
+            r"|deb|iso|img|qcow2|raw|gz|xz|zst|zip|tar|jar|whl|tgz)(?::\d+){0,2}\b"
+        ),
     ),
     ("<host>", rf"\b(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_TLD})\b(?::\d{{1,5}})?"),
     (
@@ -63,7 +83,10 @@ _MASKS: Final = (
     ("<hex>", r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b|\b(?=[0-9A-F]*\d)(?=[0-9A-F]*[A-F])[0-9A-F]{7,}\b"),
     (
         "<n>",
-        r"[-+]?\b\d+(?:[.,]\d+)*(?: ?(?:%|ms|msec|s|secs?|seconds?|m|mins?|minutes?|h|hours?|B|bytes?|[kKMGT]i?B?|[kKMGT]i?B/s|milliseconds?|microseconds?)\b)?",
+        (
+            r"[-+]?\b\d+(?:[.,]\d+)*(?: ?(?:%|ms|msec|s|secs?|seconds?|m|mins?|minutes?|h|hours?|B|bytes?"
+            r"|[kKMGT]i?B?|[kKMGT]i?B/s|milliseconds?|microseconds?)\b)?"
+        ),
     ),
     ("<id>", r"\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{12,}\b"),
     ("<n>", r"\d+"),
@@ -121,7 +144,7 @@ _ALIKE: Final = 0.86
 def merge_near(
     templates: Iterable[tuple[str, str]], known: MergeMap | None = None, *, alike: float = _ALIKE
 ) -> MergeMap:
-    """Merge near-equal templates, given as (id, template), oldest first: a newer one joins the oldest that it resembles.
+    """Merge near-equal templates, given as (id, template), oldest first: a newer one joins the oldest it resembles.
 
     Signatures that `known` has already placed stay where they are; the version grows when something was added.
     """

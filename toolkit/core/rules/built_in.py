@@ -54,4 +54,4 @@ _WRITTEN: Final[tuple[Rule, ...]] = (
 BUILT_IN: Final[tuple[Rule, ...]] = tuple(
     replace(rule, match=stamped(rule.match)) if "^" in rule.match else rule for rule in _WRITTEN
 )
-"""Where two lines weigh the same, the earlier one decides; where one line suits two rules that weigh the same, the earlier rule."""
+"""Where two lines weigh the same, the earlier one decides; where two rules for one line do, the earlier rule."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from toolkit.core.rules.rule import CAUSE, PHRASE, SYMPTOM, VAGUE, Rule
+from toolkit.core.rules.rule import CAUSE, PHRASE, VAGUE, Rule
 
 RULES: Final = (
     Rule(

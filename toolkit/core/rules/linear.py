@@ -57,7 +57,7 @@ def _skeleton(regex: str) -> tuple[str, str | None]:
 
 
 def linear(regex: str) -> str | None:
-    """Return why `regex` cannot be a rule's expression (not linear-time, not portable, invalid), or None when it can."""
+    """Return why `regex` cannot stand in a rule (not linear-time, not portable, invalid), or None when it can."""
     skeleton, fault = _skeleton(regex)
     if fault is not None:
         return fault
@@ -98,48 +98,47 @@ _OUTSIDE: Final = {"s": r"[ \t\x0b\x0c]", "W": r"[^\w\n]", "D": r"[^\d\n]", "S":
 
 
 def line_safe(regex: str) -> bytes:
-    """Rewrite `regex` so that no match crosses a line end and every engine reads it alike.
+    r"""Rewrite `regex` so that no match crosses a line end and every engine reads it alike.
 
-    Groups become non-capturing, `\\s` and negated classes lose the line feed, characters beyond ASCII become their UTF-8 bytes.
+    Groups become non-capturing, `\s` and negated classes lose the line feed, characters beyond ASCII become UTF-8 bytes.
     """
     out: list[str] = []
     at, in_class = 0, False
     while at < len(regex):
-        char = regex[at]
-        if char == "\\" and at + 1 < len(regex):
-            table = _INSIDE if in_class else _OUTSIDE
-            out.append(table.get(regex[at + 1], regex[at : at + 2]))
-            at += 2
-            continue
-        if not in_class and char == "[":
-            in_class = True
-            out.append("[")
-            if regex[at + 1 : at + 2] == "^":
-                out.append(r"^\n")
-                at += 1
-            if regex[at + 1 : at + 2] == "]":
-                out.append(r"\]")
-                at += 1
-        elif in_class and char == "[":
-            out.append(r"\[")
-        elif in_class and char == "]":
-            in_class = False
-            out.append("]")
-        elif not in_class and char == "(" and regex[at + 1 : at + 2] != "?":
-            out.append("(?:")
-        elif not in_class and regex.startswith("(?P<", at):
-            out.append("(?:")
-            at = regex.find(">", at)
-        elif ord(char) > _ASCII_END:
-            out.append("(?-i:" + "".join(f"\\x{byte:02x}" for byte in char.encode()) + ")")
-        else:
-            out.append(char)
-        at += 1
+        piece, at, in_class = _rewritten_class(regex, at) if in_class else _rewritten(regex, at)
+        out.append(piece)
     return "".join(out).encode("ascii")
 
 
+def _rewritten(regex: str, at: int) -> tuple[str, int, bool]:
+    """Rewrite what stands at a place outside of classes; return it, where it ends, and whether a class has begun."""
+    char = regex[at]
+    if char == "\\":
+        return _OUTSIDE.get(regex[at + 1 : at + 2], regex[at : at + 2]), at + 2, False
+    if char == "[":
+        opened = "[^\\n" if regex.startswith("^", at + 1) else "["
+        at += 2 if regex.startswith("^", at + 1) else 1
+        literal = regex.startswith("]", at)
+        return opened + ("\\]" if literal else ""), at + literal, True
+    if regex.startswith("(?P<", at):
+        return "(?:", regex.find(">", at) + 1, False
+    if char == "(" and not regex.startswith("?", at + 1):
+        return "(?:", at + 1, False
+    if ord(char) > _ASCII_END:
+        return "(?-i:" + "".join(f"\\x{byte:02x}" for byte in char.encode()) + ")", at + 1, False
+    return char, at + 1, False
+
+
+def _rewritten_class(regex: str, at: int) -> tuple[str, int, bool]:
+    """Rewrite what stands at a place inside a class; return it, where it ends, and whether the class goes on."""
+    char = regex[at]
+    if char == "\\":
+        return _INSIDE.get(regex[at + 1 : at + 2], regex[at : at + 2]), at + 2, True
+    return ("\\[" if char == "[" else char), at + 1, char != "]"
+
+
 def required(regex: str) -> tuple[bytes, ...]:
-    """Return lower-case literals of which every match of `regex` contains at least one; empty when there are none worth looking for.
+    """Return lower-case literals of which every match of `regex` holds at least one; empty when none are worth looking for.
 
     This is what makes many rules cheap: a line without any of a rule's literals need not be looked at.
     """
@@ -227,7 +226,7 @@ def _atom(regex: str, at: int) -> tuple[bytes, tuple[bytes, ...], int]:
 
 
 def _quantifier(regex: str, at: int) -> tuple[bool, bool, int]:
-    """Read a quantifier, if there is one: whether it allows nothing, whether it allows more than one, and where it ends."""
+    """Read a quantifier, if there is one: whether it allows nothing, whether more than one, and where it ends."""
     optional = repeated = False
     while at < len(regex):
         bounds = re.compile(r"\{(\d*)(,?)(\d*)\}").match(regex, at)

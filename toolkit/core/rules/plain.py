@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from toolkit.core.rules.rule import SYMPTOM, Rule
+
+if TYPE_CHECKING:
+    from toolkit.core.classes import FailureClass
 
 _BEGIN: Final = r"(?i)^.{0,60}\b"
 _END: Final = r".{0,60}$"
@@ -12,10 +15,12 @@ _NO: Final = r"(?i)\b(?:no|without|if|when|checking|passed|warning|set|default|d
 _FAILED: Final = r"(?:fail(?:ed|ure|s)?|error|problem|broken|lost|down)"
 
 
-def _said(name: str, means: str, words: str, example: str, counterexample: str, weight: int = SYMPTOM - 4) -> Rule:
+def _said(  # noqa: PLR0913, PLR0917 - the columns of a table
+    name: str, means: FailureClass, words: str, example: str, counterexample: str, weight: int = SYMPTOM - 4
+) -> Rule:
     return Rule(
         name,
-        means,  # type: ignore[arg-type]  # checked for every rule by the tests
+        means,
         f"{_BEGIN}(?:{words}){_END}",
         example,
         counterexample,
@@ -94,17 +99,15 @@ RULES: Final = (
         "install stalled",
         "installed",
     ),
-    _said(
+    Rule(
         "said.timeout",
         "timeout",
-        (
-            r"(?:boot|vm|step|state|job|build|install\w*|playbook|command|script|task|test|kickstart|overall"
-            r"|total)? ?(?:timeout|timed out|time-out|time limit)(?: (?:reached|exceeded|expired|after .{1,20}"
-            r"|waiting.{0,30}))?"
-        ),
+        r"(?i)^(?:[\w:'-]+ ){0,5}(?:time-?out|timed out|time limit)"
+        r"(?: (?:reached|exceeded|expired|error|failure|after .{1,20}|waiting.{0,40}))?\W{0,3}$",
         "VM boot timeout",
-        "timeout=30",
-        SYMPTOM - 8,
+        "copied timeout.conf",
+        weight=SYMPTOM - 8,
+        unless=_NO,
     ),
     _said(
         "said.unavailable",

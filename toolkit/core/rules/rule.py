@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from toolkit.core.classes import FailureClass
+from toolkit.core.classes import FailureClass
 
 # Weights say how near to the cause a line stands. The best-scoring line of an output decides its class.
 ROOT: Final = 100
@@ -48,9 +47,10 @@ def stamped(regex: str) -> str:
 class Rule:
     """One piece of knowledge: a line that looks like `match` means a failure of class `failure_class`.
 
-    `match` is searched in every single line of the output, without its line end; an empty one asks for the end of the process only.
-    `states` holds codes and ranges (`10-65`); `exit_codes` and `signals` together ask how the process ended: one of them must be true.
-    `unless` must not match the same line. `fatal` rules may end an attempt early: nothing good can follow such a line.
+    `match` is searched in every single line of the output, without its line end; an empty one asks for the end of the
+    process only. `states` holds codes and ranges (`10-65`); `exit_codes` and `signals` together ask how the process ended:
+    one of them must be true. `unless` must not match the same line. `fatal` rules may end an attempt early: nothing good
+    can follow such a line.
     """
 
     id: str
