@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.histories import completes, fails, history
+from tests.store.files import BUILDS
 from tests.store.servers import Server, serving
 from toolkit.store import Store, open_store
 
@@ -44,3 +46,15 @@ def opened(url: str) -> Iterator[Open]:
 def store(opened: Open) -> Store:
     """Open a new store."""
     return opened()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a history of some builds, closed."""
+    path = tmp_path / "state" / "history.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.import_builds(
+            (name, history(fails(5, error="x" * 300), completes(5), completes(10), build=name))
+            for name in (f"b-{number:04d}" for number in range(1, BUILDS + 1))
+        )
+    return path
