@@ -73,13 +73,13 @@ def both(script: str, folder: Path, *, stdin: bytes = b"") -> tuple[Seen, Seen]:
 
 
 def on_screen(script: str, folder: Path, wrapper: str, steps: Sequence[Step], shell: Sequence[str]) -> Seen:
-    """Run the script in a session of its own on a terminal; each step waits for its cue on the screen, then types or acts."""
+    """Run the script in a session of its own on a terminal; each step waits for its cue, then types or acts."""
     folder.mkdir()
     (folder / "script").write_text(f"W='{wrapper}'\nPS1='$ '\n{PRELUDE}\n{script}")
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(folder)
-        os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm"})
+        os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm"})  # noqa: S606 - the shell itself
     screen = Screen(master, pid)
     screen.resize(ROWS, COLUMNS)
     text = b""
@@ -107,7 +107,9 @@ def on_screen(script: str, folder: Path, wrapper: str, steps: Sequence[Step], sh
     return Seen(os.waitstatus_to_exitcode(status), _anonymous(text), b"", files)
 
 
-def both_on_screen(script: str, folder: Path, *steps: Step, shell: Sequence[str] = ("bash", "--norc")) -> tuple[Seen, Seen]:
+def both_on_screen(
+    script: str, folder: Path, *steps: Step, shell: Sequence[str] = ("bash", "--norc")
+) -> tuple[Seen, Seen]:
     """Give what is seen of the bare and of the wrapped scene on a terminal."""
     with ThreadPoolExecutor() as pool:
         bare = pool.submit(on_screen, script, folder / "bare", "", steps, shell)

@@ -1,5 +1,7 @@
 """Streams, ends and surroundings: whoever runs a build cannot tell whether it is wrapped."""
 
+# ruff: noqa: E501 - a scene is a line of shell, and broken lines would be another scene
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

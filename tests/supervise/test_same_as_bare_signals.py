@@ -1,5 +1,7 @@
 """Signals: each reaches whom it would have reached, once, and ends whom it would have ended."""
 
+# ruff: noqa: E501 - a scene is a line of shell, and broken lines would be another scene
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -26,7 +28,26 @@ while True:
 EOF
 """
 
-DEADLY = ("HUP", "INT", "QUIT", "TERM", "KILL", "USR1", "USR2", "ALRM", "ABRT", "TRAP", "SYS", "SEGV", "XCPU", "IO", "PWR", "PROF", "RTMIN", "34")
+DEADLY = (
+    "HUP",
+    "INT",
+    "QUIT",
+    "TERM",
+    "KILL",
+    "USR1",
+    "USR2",
+    "ALRM",
+    "ABRT",
+    "TRAP",
+    "SYS",
+    "SEGV",
+    "XCPU",
+    "IO",
+    "PWR",
+    "PROF",
+    "RTMIN",
+    "34",
+)
 
 CASES = {
     "to the leader, caught": (
@@ -46,7 +67,8 @@ CASES = {
         "kill -TERM -- -$p; wait $p; echo $?"
     ),
     "to the leader, not to its children": (
-        COUNTING + "set -m; $W sh -c 'trap \"echo leader >> l\" TERM; $PYTHON count.py TERM 1.2; wait' & p=$!; shown got ready; "
+        COUNTING
+        + "set -m; $W sh -c 'trap \"echo leader >> l\" TERM; $PYTHON count.py TERM 1.2; wait' & p=$!; shown got ready; "
         "kill -TERM $p; wait $p; echo $?; cat l"
     ),
     "default ends the leader, its child goes on": (
@@ -62,9 +84,10 @@ CASES = {
     ),
     "nohup survives its HUP": "nohup $W sh -c 'echo up > u; sleep 0.8; echo survived' 2> /dev/null & p=$!; shown u up; kill -HUP $p; wait $p; echo $?",
     "signals without effect": "$W sh -c 'echo up > u; sleep 0.6; echo fine' & p=$!; shown u up; kill -WINCH $p; kill -URG $p; kill -CONT $p; wait $p; echo $?",
-    "a caught WINCH": COUNTING + "$W $PYTHON count.py WINCH,CONT,URG 1 & p=$!; shown got ready; kill -WINCH $p; sleep 0.1; kill -CONT $p; sleep 0.1; kill -URG $p; wait $p; echo $?",
+    "a caught WINCH": COUNTING
+    + "$W $PYTHON count.py WINCH,CONT,URG 1 & p=$!; shown got ready; kill -WINCH $p; sleep 0.1; kill -CONT $p; sleep 0.1; kill -URG $p; wait $p; echo $?",
     "stopped and continued, leader": (
-        "set -m; $W $PYTHON -c 'import time; open(\"u\",\"w\").write(\"up\"); time.sleep(1); print(\"on\")' & p=$!; shown u up; "
+        'set -m; $W $PYTHON -c \'import time; open("u","w").write("up"); time.sleep(1); print("on")\' & p=$!; shown u up; '
         "kill -TSTP $p; sleep 0.3; ps -o stat= -p $p | cut -c1; kill -CONT $p; sleep 0.2; wait $p; echo $?"
     ),
     "stopped and continued, group": (

@@ -1,7 +1,10 @@
 """Terminals: whatever is one stays one, keys and job control work, and the screen shows the same."""
 
+# ruff: noqa: E501 - a scene is a line of shell, and broken lines would be another scene
+
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ import pytest
 from tests.supervise.bare import Screen, Step, both_on_screen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 WAITING = """$PYTHON -c '
@@ -29,12 +33,10 @@ print([tuple(os.get_terminal_size(fd)) for fd in (0, 1, 2)])
 '"""
 
 
-def press(keys: bytes, after: float = 0.0) -> object:
+def press(keys: bytes, after: float = 0.0) -> Callable[[Screen], None]:
     """Give an act that types after a moment."""
 
     def act(screen: Screen) -> None:
-        import os
-
         time.sleep(after)
         os.write(screen.master, keys)
 
@@ -59,12 +61,16 @@ CASES: dict[str, tuple[str, list[Step]]] = {
     "settings": ("$W stty -a; $W stty -a <&1; $W sh -c 'stty -a <&2'", []),
     "settings changed before": ("stty -onlcr; $W stty -a <&1; $W printf 'a\\nb\\n'; stty onlcr", []),
     "settings changed within last": ("$W stty -echo; stty -a | grep -o -- '-\\?echo '; stty echo", []),
-    "settings changed on stdout last": ("$W sh -c 'stty -echo <&1; sleep 0.2'; stty -a | grep -o -- '-\\?echo '; stty echo", []),
+    "settings changed on stdout last": (
+        "$W sh -c 'stty -echo <&1; sleep 0.2'; stty -a | grep -o -- '-\\?echo '; stty echo",
+        [],
+    ),
     "raw mode on stdout": ("$W sh -c 'stty raw <&1; sleep 0.2; printf \"a\\nb\\n\"'; stty sane", []),
     "raw mode on stdin": ("$W sh -c 'stty raw; sleep 0.2; printf \"a\\nb\\n\"'; stty sane", []),
     "no output processing": ("$W sh -c 'stty -opost; printf \"a\\nb\\n\"; sleep 0.2; stty opost; echo c'", []),
     "a key in raw mode": (
-        "$W sh -c 'stty raw -echo; echo ready; x=$(dd bs=1 count=1 2>/dev/null); stty sane; echo got $x'", [(b"ready", b"q")]
+        "$W sh -c 'stty raw -echo; echo ready; x=$(dd bs=1 count=1 2>/dev/null); stty sane; echo got $x'",
+        [(b"ready", b"q")],
     ),
     "a key in raw mode through stdout": (
         "$W sh -c 'stty raw -echo <&1; sleep 0.3; echo ready; x=$(dd bs=1 count=1 2>/dev/null); stty sane; echo got $x'",
@@ -73,7 +79,10 @@ CASES: dict[str, tuple[str, list[Step]]] = {
     "a prompt and an answer": ("$W sh -c 'printf \"name? \"; read x; echo hi $x'", [(b"name? ", b"you\n")]),
     "a password": ("$W bash -c 'read -sp \"secret: \" x; echo; echo ${#x}'", [(b"secret: ", b"12345\n")]),
     "end of input": ("$W cat", [(b"", b"one\n"), (b"one\r\none\r\n", b"\x04")]),
-    "the controlling terminal": ("$W sh -c 'echo direct > /dev/tty; ps -o tty= -p $$ | grep -c pts; tty | grep -c pts'", []),
+    "the controlling terminal": (
+        "$W sh -c 'echo direct > /dev/tty; ps -o tty= -p $$ | grep -c pts; tty | grep -c pts'",
+        [],
+    ),
     "foreground": ("$W sh -c '[ $(ps -o tpgid= -p $$) = $(ps -o pgid= -p $$) ] && echo in front'", []),
     "Ctrl-C": ("$W sleep 9; echo $?", [(b"", press(b"\x03", 0.7))]),
     "Ctrl-C, caught": (f"$W {WAITING}; echo $?", [(b"ready", b"\x03")]),
@@ -82,19 +91,29 @@ CASES: dict[str, tuple[str, list[Step]]] = {
         "$W bash -c 'trap \"echo cleaning; sleep 0.2; echo clean; exit 4\" INT; echo ready; sleep 2 & wait'; echo $?",
         [(b"ready", b"\x03")],
     ),
-    "Ctrl-C in a script stops the script": ("$W sh -c 'echo ready; sleep 9'; echo not reached", [(b"ready", press(b"\x03", 0.1))]),
+    "Ctrl-C in a script stops the script": (
+        "$W sh -c 'echo ready; sleep 9'; echo not reached",
+        [(b"ready", press(b"\x03", 0.1))],
+    ),
     "Ctrl-backslash": ("ulimit -c 0; $W sh -c 'echo ready; exec sleep 9'; echo $?", [(b"ready", press(b"\x1c", 0.1))]),
     "resized": (f"$W {SIZES}", [(b"ready", resize)]),
     "resized, told once": (
-        "$W bash -c 'trap \"echo told; stty size; stty size <&1\" WINCH; echo ready; sleep 0.6 & wait; wait'", [(b"ready", resize)]
+        "$W bash -c 'trap \"echo told; stty size; stty size <&1\" WINCH; echo ready; sleep 0.6 & wait; wait'",
+        [(b"ready", resize)],
     ),
     "in a pipeline": ("$W sh -c 'echo to the pipe; sleep 0.3; echo to the screen >&2' | tr a-z A-Z", []),
     "paged": ("seq 1 50 | $W sh -c 'head -3; read x < /dev/tty; echo $x'", [(b"3", b"key\n")]),
     "late output of a background child": ("$W sh -c '(sleep 0.4; echo late) & echo early'; sleep 0.8; echo end", []),
     "wrapped twice": ("$W $W sh -c 'test -t 1 && echo yes; exit 3'; echo $?", []),
     "in the background": ("$W sh -c 'sleep 0.3; echo from behind' & wait; echo end", []),
-    "in the background, reading": ("set -m; $W sh -c 'read x; echo read $x' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null", [(b"1\r\n", b"word\n")]),
-    "tostop": ("stty tostop; set -m; $W sh -c 'echo hello' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null; stty -tostop", []),
+    "in the background, reading": (
+        "set -m; $W sh -c 'read x; echo read $x' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null",
+        [(b"1\r\n", b"word\n")],
+    ),
+    "tostop": (
+        "stty tostop; set -m; $W sh -c 'echo hello' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null; stty -tostop",
+        [],
+    ),
     "wide characters": ("$W printf 'ä€𝄞\\n'", []),
 }
 
@@ -135,7 +154,11 @@ INTERACTIVE: dict[str, tuple[str, list[Step]]] = {
     ),
     "Ctrl-C at a prompt": (
         "",
-        [(b"$ ", b"$W sh -c 'echo ready; sleep 5'\n"), (b"ready\r\n", press(b"\x03", 0.1)), (b"$ ", b"echo $?; exit\n")],
+        [
+            (b"$ ", b"$W sh -c 'echo ready; sleep 5'\n"),
+            (b"ready\r\n", press(b"\x03", 0.1)),
+            (b"$ ", b"echo $?; exit\n"),
+        ],
     ),
     "a stopped job is killed": (
         "",
@@ -159,7 +182,7 @@ def test_terminals(script: str, steps: list[Step], tmp_path: Path) -> None:
 @pytest.mark.parametrize(("script", "steps"), INTERACTIVE.values(), ids=INTERACTIVE.keys())
 def test_job_control(script: str, steps: list[Step], tmp_path: Path) -> None:
     """An interactive shell stops, continues and ends a wrapped build like any other."""
-    shell = ("bash", "--norc", "--noediting", "-c", '. ./script; exec bash --rcfile script --noediting -i')
+    shell = ("bash", "--norc", "--noediting", "-c", ". ./script; exec bash --rcfile script --noediting -i")
     bare, wrapped = both_on_screen(script, tmp_path, *steps, shell=shell)
 
     assert wrapped == bare

@@ -1,7 +1,8 @@
 """What time it is, and how long something took: two clocks that must not be confused.
 
-Durations come from CLOCK_MONOTONIC: it cannot be set, knows no summer time, and stands still while the machine sleeps, so a
-laptop that was closed overnight neither times a build out nor reports an eight-hour state. The wall clock only says when.
+Durations come from CLOCK_MONOTONIC: it cannot be set, knows no summer time, and stands still while the machine
+sleeps, so a laptop that was closed overnight neither times a build out nor reports an eight-hour state. The wall
+clock only says when.
 """
 
 from __future__ import annotations
@@ -27,5 +28,5 @@ class Stopwatch:
         return monotonic() - self.monotonic
 
     def wall_at(self, moment: float) -> float:
-        """Give the wall time of a monotonic moment, in the order of those moments even if the wall clock was set meanwhile."""
+        """Give the wall time of a monotonic moment, in the order of the moments even if the clock was set meanwhile."""
         return self.wall + (moment - self.monotonic)

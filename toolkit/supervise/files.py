@@ -1,16 +1,19 @@
 """Output that goes straight into a file: read back from there, while the build writes it without us.
 
-The child shares the caller's open file, and its offset tells how far the build has written; so nothing is opened, moved or
-appended that was not before.
+The child shares the caller's open file, and its offset tells how far the build has written; so nothing is opened,
+moved or appended that was not before.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from toolkit.supervise.streams import STDERR, STDOUT, is_open_for_child, is_writable, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIECE = 1 << 20
 
@@ -65,4 +68,3 @@ def written_files() -> list[WrittenFile]:
         except OSError:
             continue
     return found
-

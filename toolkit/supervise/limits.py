@@ -1,15 +1,17 @@
-"""How long a build may take and be silent, and what happens then: SIGTERM, a grace, SIGKILL, each to its whole family."""
+"""How long a build may take and be silent, and what happens then: SIGTERM, a grace, SIGKILL, to its whole family."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from toolkit.supervise.clock import monotonic
 from toolkit.supervise.stalls import Informative
 from toolkit.supervise.tree import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Cause = Literal["timeout", "stall", "stopped", "fatal"]
 
@@ -21,7 +23,7 @@ FRESH = 0.05
 
 
 class Control:
-    """A handle on the running child for any thread, the recorder's above all; without a child its calls wait for the next."""
+    """A handle on the child for any thread, the recorder's above all; without a child, its calls wait for the next."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

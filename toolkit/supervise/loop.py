@@ -1,4 +1,4 @@
-"""The supervisor at work: one loop over the build's output, the signals, the wire and the clocks, until the child has ended."""
+"""The supervisor at work: one loop over output, signals, wire and clocks, until the child has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import resource
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.supervise.clock import monotonic
@@ -17,6 +16,8 @@ from toolkit.supervise.standby import wait_for_the_group
 from toolkit.supervise.streams import STDERR, Copier, inherited_descriptors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.supervise.files import WrittenFile
     from toolkit.supervise.limits import Limits
     from toolkit.supervise.recording import Recording
@@ -171,7 +172,7 @@ class Loop:
                 file.read(self._heard, self._recording.room)
 
     def _pass_on_the_rest(self) -> None:
-        """The child is gone: write out what it left, and leave the streams of its background processes to the standby."""
+        """The child is gone: write out what it left; its background processes' output is the standby's."""
         self._leaving = True
         self._copier.absorb()
         left_behind = self._copier.finish_hung_up()
@@ -258,7 +259,7 @@ def _runs(pid: int) -> bool:
 
 
 def _let_go() -> None:
-    """Close what only the build should hold: when it closes such a descriptor, whoever is at the other end must notice."""
+    """Close what only the build should hold: when it closes one, whoever is at the other end must notice."""
     with contextlib.suppress(OSError):
         if os.get_inheritable(0):
             _empty(0)

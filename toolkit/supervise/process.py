@@ -1,8 +1,8 @@
 """The child: started as the caller would have started it, watched, and left again, so that neither side can tell.
 
-We stay its parent. Becoming the build would be closer to nothing, but retries and time-outs need somebody who stays, and a
-detached copier of output can print after the caller's next command. The child keeps the caller's session, process group and
-terminal; what a parent in between would change is put right piece by piece:
+We stay its parent. Becoming the build would be closer to nothing, but retries and time-outs need somebody who stays,
+and a detached copier of output can print after the caller's next command. The child keeps the caller's session,
+process group and terminal; what a parent in between would change is put right piece by piece:
 
     signals.py    what reaches us is passed on, standby.py   unless the whole group got it; and who inherits the streams
     streams.py    bytes through us, and                      terminal.py  a terminal's twin
@@ -21,9 +21,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from toolkit.core.values import Value
 from toolkit.supervise.clock import Stopwatch
@@ -35,6 +34,9 @@ from toolkit.supervise.signals import DUMPING, Signals
 from toolkit.supervise.spawn import CommandNotRunnable, as_started_by_a_shell, environment, resolve, spawn
 from toolkit.supervise.standby import Standby
 from toolkit.supervise.streams import keep_closed, open_channels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["CommandNotRunnable", "Control", "Ended", "Recorder", "die_like", "supervise"]
 
@@ -79,10 +81,10 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     again: bool = False,
     patience: float = RECORDER_SECONDS,
 ) -> Ended:
-    """Run `command` to its end, on the main thread; CommandNotRunnable when it cannot be started, then nothing has happened.
+    """Run `command` to its end, on the main thread; CommandNotRunnable when it cannot be started: nothing was.
 
-    `environ` replaces the caller's own environment, `extra` is added to either. Lines that can be read from `wire_fd` go to
-    the recorder in their place among the output. `capture="pipes"` leaves terminals alone, `"none"` touches no stream.
+    `environ` replaces the caller's own environment, `extra` is added to either. Lines that can be read from `wire_fd`
+    go to the recorder in their place among the output. `capture="pipes"` leaves terminals alone, `"none"` all streams.
     `again` says that another command may follow and will need the caller's descriptors; otherwise they are let go of as
     early as the build lets go of them. The recorder is waited for at the end, at most `patience` seconds.
     """
@@ -99,12 +101,16 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
         watch = Stopwatch()
         try:
             places = {target: channel.inlet for channel in channels for target in channel.targets}
-            pid = spawn(program, command, as_started_by_a_shell(variables, program), places=places, signals=signals, cwd=cwd)
+            pid = spawn(
+                program, command, as_started_by_a_shell(variables, program), places=places, signals=signals, cwd=cwd
+            )
         except CommandNotRunnable:
             signals.restore()
             standby.dismiss()
-            for each in (*channels, *files):
-                each.close()
+            for channel in channels:
+                channel.close()
+            for file in files:
+                file.close()
             raise
     finally:
         signals.unblock()

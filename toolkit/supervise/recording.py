@@ -1,13 +1,21 @@
-"""Between the loop and whoever records: a queue that never makes the loop wait, and a thread that may be slow, fail or hang."""
+"""Between the loop and whoever records: a queue that is never waited for long, and a thread that may fail or hang."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
 from queue import SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CAPACITY_BYTES = 64 << 20
+BRAKE_SECONDS = 2.0
+"""How long, in all, a flood may be slowed down to the pace of a recorder that keeps working."""
+IDLE_SECONDS = 0.05
+"""A recorder that took nothing for so long while the queue is full is not waited for."""
+NAP_SECONDS = 0.002
 
 
 class Recorder(Protocol):
@@ -45,15 +53,16 @@ class Nobody:
 class Recording:
     """The queue and the thread."""
 
-    def __init__(self, recorder: Recorder, capacity: int = CAPACITY_BYTES) -> None:
-        """Hold at most `capacity` bytes of output that the recorder has not taken yet."""
+    def __init__(self, recorder: Recorder, capacity: int | None = None) -> None:
+        """Hold at most `capacity` bytes (default: CAPACITY_BYTES) of output that the recorder has not taken yet."""
         self._recorder = recorder
-        self._capacity = capacity
+        self._capacity = CAPACITY_BYTES if capacity is None else capacity
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # Each is written by one thread only.
         self._put = 0
         self._done = 0
         self._left_out = 0
+        self._brake_left = BRAKE_SECONDS
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
@@ -70,6 +79,8 @@ class Recording:
 
     def output(self, stream: int, data: bytes, at: float) -> None:
         """Queue a piece; while the queue is full, leave it out."""
+        if not self._left_out and self._put - self._done + len(data) > self._capacity:
+            self._brake(len(data))
         waiting = self._put - self._done
         if waiting + len(data) > self._capacity or (self._left_out and waiting > self._capacity // 2):
             if not self._left_out:
@@ -79,6 +90,15 @@ class Recording:
         self._left_out = 0
         self._put += len(data)
         self._queue.put(lambda: self._output(stream, data, at))
+
+    def _brake(self, needed: int) -> None:
+        """Give a recorder that works, only slower than a flood comes in, a little time; one that hangs gets none."""
+        done, idle = self._done, 0.0
+        while self._brake_left > 0 and idle < IDLE_SECONDS and self._put - self._done + needed > self._capacity:
+            time.sleep(NAP_SECONDS)
+            self._brake_left -= NAP_SECONDS
+            idle = 0.0 if self._done != done else idle + NAP_SECONDS
+            done = self._done
 
     def request(self, payload: bytes) -> None:
         """Queue a request; none is ever left out."""

@@ -1,13 +1,16 @@
 """Takes secrets out of what we keep: the log and recorded errors, never the build's own output.
 
-A secret is the value of an environment variable with a telling name, a match of a configured pattern, or a token whose shape
-gives it away. Text is judged in whole lines, so a secret that comes in two pieces is found as well.
+A secret is the value of an environment variable with a telling name, a match of a configured pattern, or a token
+whose shape gives it away. Text is judged in whole lines, so a secret that comes in two pieces is found as well.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 MASK = b"[redacted]"
 SHORTEST = 6
@@ -20,12 +23,16 @@ OVERLAP = 4 << 10
 """How much of such a line stays held back: no secret found by shape is longer."""
 LONGEST_KEY = 32 << 10
 """Bytes after the head of a private key that are taken for it when no foot comes."""
-SCANNER_FROM = 1 << 20
+SCANNER_FROM = 1 << 18
 """Bytes after which loading a scanner pays."""
 MOST_HITS = 1000
 
-TELLING = re.compile(r"PASS(WORD|WD|PHRASE|$|_)|TOKEN|SECRET|KEY|CREDENTIAL|COOKIE|PRIVATE|AUTH|(^|_)(PWD|PW|PAT|DSN)$", re.I)
-INNOCENT = re.compile(r"^(PWD|OLDPWD)$|(FILE|PATH|DIR|SOCK|SOCKET|HOST|PORT|NAME|USER|_ID|TYPE|ALGORITHM|LAYOUT)$|KEYBOARD", re.I)
+TELLING = re.compile(
+    r"PASS(WORD|WD|PHRASE|$|_)|TOKEN|SECRET|KEY|CREDENTIAL|COOKIE|PRIVATE|AUTH|(^|_)(PWD|PW|PAT|DSN)$", re.IGNORECASE
+)
+INNOCENT = re.compile(
+    r"^(PWD|OLDPWD)$|(FILE|PATH|DIR|SOCK|SOCKET|HOST|PORT|NAME|USER|_ID|TYPE|ALGORITHM|LAYOUT)$|KEYBOARD", re.IGNORECASE
+)
 PLAIN_VALUES = frozenset({"enabled", "disabled", "required", "default", "always", "optional", "prompt"})
 
 SHAPES = (
@@ -53,6 +60,12 @@ SIGNPOST = re.compile(rb"(?i)(authorization: *\w+ +|[a-z][a-z0-9+.-]*://[^\s/:@]
 KEY_HEAD = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 KEY_FOOT = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 KEY_SIGN = b"PRIVATE KEY"
+OPEN_BOUND = re.compile(rb"\{(\d+),\d+\}")
+FINAL_BOUND = re.compile(rb"\{(\d+),\d+\}(?:\\b)?$")
+
+Buffer = bytes | memoryview
+Hit = tuple[int, int]
+"""Which expression, and the offset of its match's last byte."""
 
 
 class Redactor:
@@ -68,42 +81,56 @@ class Redactor:
         self._held: dict[int, bytes] = {}
         self._key_left: dict[int, int] = {}
         self._seen = 0
-        self._scan: Callable[[bytes], list[int] | None] | None = None
+        self._scan: Callable[[Buffer], list[Hit] | None] | None = None
 
-    def feed(self, stream: int, data: bytes) -> bytes:
-        """Take a piece of a stream; give what can be judged by now, cleaned."""
-        data = self._held.get(stream, b"") + data
+    def feed(self, stream: int, data: bytes) -> list[Buffer]:
+        """Take a piece of a stream; give what can be judged by now, cleaned, without copying what is clean."""
+        held = self._held.get(stream, b"")
         end = data.rfind(b"\n") + 1
-        if len(data) - end > LONGEST_HELD:
-            end = self._safe_cut(data)
+        if not end:
+            return self._feed_unfinished(stream, held + data)
         self._held[stream] = data[end:]
-        return self._clean_lines(stream, data[:end]) if end else b""
+        # Only the line that was held back is put together; the rest is looked at where it lies.
+        first = data.find(b"\n") + 1 if held else 0
+        begun = self._clean_lines(stream, held + data[:first]) if held else []
+        return [*begun, *self._clean_lines(stream, memoryview(data)[first:end])]
 
-    def flush(self, stream: int) -> bytes:
+    def flush(self, stream: int) -> list[Buffer]:
         """Give what was held back: no more comes."""
         return self._clean_lines(stream, self._held.pop(stream, b""))
 
+    def _feed_unfinished(self, stream: int, line: bytes) -> list[Buffer]:
+        end = self._safe_cut(line) if len(line) > LONGEST_HELD else 0
+        self._held[stream] = line[end:]
+        return self._clean_lines(stream, line[:end])
+
     def clean(self, data: bytes) -> bytes:
         """Clean something complete."""
-        data = KEY_HEAD.sub(lambda head: head.group() + MASK, self._masked(data)) if KEY_SIGN in data else self._masked(data)
-        return data
+        return b"".join(self._without_keys(-1, data)) if KEY_SIGN in data else self._pattern.sub(_mask, data)
 
     def text(self, text: str) -> str:
         """Clean a message."""
         return self.clean(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
-    def _clean_lines(self, stream: int, data: bytes) -> bytes:
-        if stream in self._key_left or KEY_SIGN in data:
-            return self._without_keys(stream, data)
-        return self._masked(data)
+    def _clean_lines(self, stream: int, data: Buffer) -> list[Buffer]:
+        if not data:
+            return []
+        hits = self._hits(data)
+        if stream in self._key_left or (
+            KEY_SIGN in bytes(data) if hits is None else any(which == 0 for which, _ in hits)
+        ):
+            return self._without_keys(stream, bytes(data))
+        if hits is None:
+            return [self._pattern.sub(_mask, data)]
+        return self._masked_at([end for _, end in hits], bytes(data)) if hits else [data]
 
-    def _without_keys(self, stream: int, data: bytes) -> bytes:
+    def _without_keys(self, stream: int, data: bytes) -> list[Buffer]:
         """Leave out what stands between the head and the foot of a private key, which are lines of their own."""
-        cleaned = []
+        cleaned: list[Buffer] = []
         while data:
             if stream not in self._key_left:
                 head = KEY_HEAD.search(data)
-                cleaned.append(self._masked(data[: head.end() if head else None]))
+                cleaned.append(self._pattern.sub(_mask, data[: head.end() if head else None]))
                 if head is None:
                     break
                 cleaned.append(MASK)
@@ -117,30 +144,32 @@ class Redactor:
                 break
             del self._key_left[stream]
             data = data[min(foot.start(), left) if foot else left :]
-        return b"".join(cleaned)
+        if stream < 0:
+            self._key_left.pop(stream, None)
+        return cleaned
 
-    def _masked(self, data: bytes) -> bytes:
+    def _hits(self, data: Buffer) -> list[Hit] | None:
+        """Find out where to look; None: everywhere."""
         self._seen += len(data)
-        if self._seen > SCANNER_FROM and self._scan is None:
-            self._scan = _scanner(self._sources)
-        hits = self._scan(data) if self._scan is not None else None
-        if hits is None:
-            return self._pattern.sub(_mask, data)
-        return self._masked_at(hits, data) if hits else data
+        if self._seen <= SCANNER_FROM:
+            return None
+        if self._scan is None:
+            self._scan = _scanner([KEY_SIGN, *map(_sign, self._sources)])
+        return self._scan(data)
 
-    def _masked_at(self, hits: list[int], data: bytes) -> bytes:
-        """Clean only the lines in which matches end at the offsets `hits`."""
-        cleaned = []
+    def _masked_at(self, ends: list[int], data: bytes) -> list[Buffer]:
+        """Clean only the lines in which something was found, by the offsets of its last bytes."""
+        cleaned: list[Buffer] = []
         done = 0
-        for hit in sorted(hits):
-            if hit <= done:
+        for hit in sorted(ends):
+            if hit < done:
                 continue
-            start = max(done, data.rfind(b"\n", 0, hit) + 1)
+            start = data.rfind(b"\n", done, hit) + 1 or done
             end = data.find(b"\n", hit)
             end = len(data) if end < 0 else end
             cleaned += [data[done:start], self._pattern.sub(_mask, data[start:end])]
             done = end
-        return b"".join([*cleaned, data[done:]])
+        return [*cleaned, data[done:]]
 
     def _safe_cut(self, data: bytes) -> int:
         """Give an offset with no secret across it, in a line that does not end."""
@@ -171,7 +200,12 @@ def _secret_values(environ: Mapping[str, str]) -> set[bytes]:
     return found
 
 
-def _scanner(sources: list[bytes]) -> Callable[[bytes], list[int] | None]:
+def _sign(source: bytes) -> bytes:
+    """Give an expression that matches on at least the same lines and compiles in no time: with no upper bounds."""
+    return OPEN_BOUND.sub(rb"{\1,}", FINAL_BOUND.sub(rb"{\1}", source))
+
+
+def _scanner(sources: list[bytes]) -> Callable[[Buffer], list[Hit] | None]:
     """Give a fast search for the ends of matches; it says None where Python's own must look at everything.
 
     It is ten times as fast and leaves the interpreter to the loop meanwhile.
@@ -184,15 +218,15 @@ def _scanner(sources: list[bytes]) -> Callable[[bytes], list[int] | None]:
     except Exception:  # noqa: BLE001 - not installed here, or a pattern that only Python understands
         return lambda _data: None
 
-    def scan(data: bytes) -> list[int] | None:
-        hits: list[int] = []
+    def scan(data: Buffer) -> list[Hit] | None:
+        hits: list[Hit] = []
 
-        def hit(_id: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-            hits.append(end - 1)
+        def hit(which: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+            hits.append((which, end - 1))
             return len(hits) > MOST_HITS
 
         try:
-            database.scan(data, match_event_handler=hit)
+            database.scan(data, match_event_handler=hit)  # type: ignore[type-var]  # any buffer will do
         except hyperscan.ScanTerminated:
             return None
         return hits

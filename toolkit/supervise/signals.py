@@ -1,11 +1,11 @@
 """Signals that reach us instead of the build: taken note of, so that they can be passed on.
 
-Handlers do nothing; the interpreter writes each signal's number into a pipe that the loop reads. What the caller ignored stays
-ignored, for us and for the child. SIGPIPE and SIGXFSZ stay with Python (they would come from our own writes as well), and the
-four faults kill us as they would kill the build; the standby then does the rest.
+Handlers do nothing; the interpreter writes each signal's number into a pipe that the loop reads. What the caller
+ignored stays ignored, for us and for the child. SIGPIPE and SIGXFSZ stay with Python (they would come from our own
+writes as well), and the four faults kill us as they would kill the build; the standby then does the rest.
 
-Python ignores SIGPIPE and SIGXFSZ from its first moment, so what the caller had for them is lost. Their default is what the
-child gets, except below a shell or service manager that ignores them itself: there it was inherited.
+Python ignores SIGPIPE and SIGXFSZ from its first moment, so what the caller had for them is lost. Their default is
+what the child gets, except below a shell or service manager that ignores them itself: there it was inherited.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 STOPPING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 """What asks a build to end; everything else is conversation."""
@@ -51,8 +54,8 @@ class Signals:
     def install(self, *, terminal: bool) -> None:
         """Take note of everything that can be caught and is not ignored.
 
-        With a terminal among the outputs SIGTTIN and SIGTTOU keep their default: the kernel sends them to the whole group when
-        one of us touches the terminal from the background, and whoever is sent them has to stop.
+        With a terminal among the outputs SIGTTIN and SIGTTOU keep their default: the kernel sends them to all of the group
+        when one of us touches the terminal from the background, and whoever is sent them has to stop.
         """
         self.fd, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._old_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)

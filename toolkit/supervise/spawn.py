@@ -1,7 +1,7 @@
 """Start a command exactly as the caller would have: same program, same environment, same descriptors, same signals.
 
-By fork and exec: glibc's `posix_spawn` is cheaper, but leaves the signals 32 and 33 ignored in the child, and cannot hand on an
-ignored SIGCHLD without losing the child's exit status.
+By fork and exec: glibc's `posix_spawn` is cheaper, but leaves the signals 32 and 33 ignored in the child, and cannot
+hand on an ignored SIGCHLD without losing the child's exit status.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHELL = "/bin/sh"
 
 
 class CommandNotRunnable(ToolkitError):
-    """The command cannot be started; `exit_code` is what a shell would have given: 127 when it is not there, else 126."""
+    """The command cannot be started; `exit_code` is what a shell would give: 127 when it is not there, else 126."""
 
     hint = "Nothing was run. Check the spelling, the PATH and the file's permissions."
 
@@ -61,7 +61,7 @@ class Environment(Mapping[str, str]):
 
 
 def environment(given: Mapping[str, str] | None, extra: Mapping[str, str]) -> Environment:
-    """Give what the child gets: the caller's own variables (or `given`), with those of `extra` replaced or put at the end.
+    """Give what the child gets: the caller's own variables (or `given`), and those of `extra` at the end.
 
     The caller's are read from /proc/self/environ, because Python adds LC_CTYPE to its own where there was no locale.
     """
@@ -72,7 +72,9 @@ def environment(given: Mapping[str, str] | None, extra: Mapping[str, str]) -> En
 def as_started_by_a_shell(variables: Environment, program: str) -> Environment:
     """Name the program in `_` where a shell named us there: it tells each command its own path."""
     ours = {sys.executable, sys.argv[0], *sys.orig_argv[:1]}
-    return Environment([(name, program if name == "_" and value in ours else value) for name, value in variables.variables])
+    return Environment(
+        [(name, program if name == "_" and value in ours else value) for name, value in variables.variables]
+    )
 
 
 def resolve(command: Sequence[str], environ: Mapping[str, str], cwd: str | None = None) -> str:
@@ -91,7 +93,7 @@ def resolve(command: Sequence[str], environ: Mapping[str, str], cwd: str | None 
     raise CommandNotRunnable(name, os.strerror(errno.ENOENT) if "/" in name else "command not found", NOT_FOUND)
 
 
-def spawn(
+def spawn(  # noqa: PLR0913 - an exec has that many parts
     program: str,
     command: Sequence[str],
     environ: Environment,
@@ -102,8 +104,8 @@ def spawn(
 ) -> int:
     """Start `program` with the arguments `command` and give its pid; CommandNotRunnable when the kernel refuses.
 
-    `places` maps descriptors of the child to those of ours that they become. All signals are blocked when this is called;
-    the child starts with the caller's own mask and dispositions.
+    `places` maps descriptors of the child to those of ours that they become. All signals are blocked when this is
+    called; the child starts with the caller's own mask and dispositions.
     """
     told, tell = os.pipe2(os.O_CLOEXEC)
     try:
@@ -127,7 +129,7 @@ def spawn(
     raise CommandNotRunnable(command[0], os.strerror(int(failure)), NOT_RUNNABLE)
 
 
-def _become(  # noqa: PLR0913, PLR0917 - an exec has that many parts
+def _become(  # noqa: PLR0913, PLR0917 - the same
     program: str,
     command: Sequence[str],
     environ: Environment,
@@ -149,7 +151,7 @@ def _become(  # noqa: PLR0913, PLR0917 - an exec has that many parts
             if error.errno != errno.ENOEXEC:
                 raise
             # A script without #!: shells and execvp(3) hand it to sh.
-            os.execve(SHELL, [SHELL, program, *command[1:]], environ)  # noqa: S606
+            os.execve(SHELL, [SHELL, program, *command[1:]], environ)  # noqa: S606 - the same
     except OSError as error:
         os.write(tell, str(error.errno).encode())
     finally:

@@ -1,9 +1,9 @@
 """What a build printed, on disk: a compressed file for each attempt, without secrets, readable while it grows.
 
-A file is a row of independent zstd frames, none holding more than a second or a megabyte. So a crash loses little, the rest
-stays readable after a torn frame, and `zstdcat` reads it too. It is compressed on the way because writing it plain would take
-longer. Of an attempt that prints more than the cap, the beginning stays in the file, and the end in two more that take turns;
-each of those opens with a skippable frame that holds the offset of its first byte.
+A file is a row of independent zstd frames, none holding more than a second or a megabyte. So a crash loses little,
+the rest stays readable after a torn frame, and `zstdcat` reads it too. It is compressed on the way because writing it
+plain would take longer. Of an attempt that prints more than the cap, the beginning stays in the file, and the end in
+two more that take turns; each of those opens with a skippable frame that holds the offset of its first byte.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from toolkit.supervise.clock import monotonic
 
 if TYPE_CHECKING:
-    from toolkit.supervise.redact import Redactor
+    from collections.abc import Callable, Iterator, Sequence
+
+    from toolkit.supervise.redact import Buffer, Redactor
 
 CAP_BYTES = 1 << 30
 FRAME_BYTES = 1 << 20
@@ -30,6 +31,16 @@ SMALL_BYTES = 1 << 16
 MAGIC = b"\x28\xb5\x2f\xfd"
 OFFSET_MAGIC = b"\x50\x2a\x4d\x18\x08\x00\x00\x00"
 OFFSET_BYTES = 16
+PLAIN_HEADER = b"\xa0"
+"""One segment, its size in four bytes."""
+BLOCK_BYTES = 1 << 17
+MOST_PIECES = 512
+FLOOD_SECONDS = 0.05
+"""A full frame sooner than this after the last one is a flood."""
+FAST_ENOUGH = 800e6
+"""Bytes a second; slower than this, compressing costs more than writing."""
+PLAIN_BYTES = 63 << 20
+"""How much of a flood is then written as it is before compression is tried again."""
 TAILS = (".1", ".2")
 STREAMS = (1, 2)
 
@@ -46,7 +57,7 @@ class Spool:
         trouble: Callable[[str], None],
         cap: int = CAP_BYTES,
     ) -> None:
-        """Keep logs in `directory`, made on the first byte; `cap` is what one attempt may take, in bytes uncompressed."""
+        """Keep logs in `directory`, made on the first byte; an attempt may take `cap` bytes, uncompressed."""
         self._directory = directory
         self._run = run
         self._redactor = redactor
@@ -55,7 +66,7 @@ class Spool:
         self._lock = threading.Condition()
         self._file: _File | None = None
         self._name = ""
-        self._buffer: list[bytes] = []
+        self._buffer: list[Buffer] = []
         self._buffered = 0
         self._dirty_since: float | None = None
         self._failed = False
@@ -73,13 +84,13 @@ class Spool:
     def write(self, stream: int, data: bytes) -> None:
         """Keep a piece of stdout (1) or stderr (2)."""
         with self._lock:
-            self._add(self._redactor.feed(stream, data))
+            self._add(*self._redactor.feed(stream, data))
 
     def flush(self) -> None:
         """Write out what has come so far, so that it can be read."""
         with self._lock:
             for stream in STREAMS:
-                self._add(self._redactor.flush(stream))
+                self._add(*self._redactor.flush(stream))
             self._flush()
 
     def close(self) -> None:
@@ -91,36 +102,37 @@ class Spool:
         if self._flusher is not None:
             self._flusher.join(FLUSH_SECONDS)
 
-    def _add(self, data: bytes) -> None:
-        if not data or self._failed or self._closed:
+    def _add(self, *pieces: Buffer) -> None:
+        if self._failed or self._closed:
             return
-        self._buffer.append(data)
-        self._buffered += len(data)
+        for data in pieces:
+            if data:
+                self._buffer.append(data)
+                self._buffered += len(data)
         if self._buffered >= FRAME_BYTES:
             self._flush()
-        elif self._dirty_since is None:
+        elif self._buffered and self._dirty_since is None:
             self._dirty_since = monotonic()
             self._wake_flusher()
 
     def _leave(self) -> None:
         for stream in STREAMS:
-            self._add(self._redactor.flush(stream))
+            self._add(*self._redactor.flush(stream))
         self._flush()
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _flush(self) -> None:
-        data = b"".join(self._buffer)
-        self._buffer.clear()
+        pieces, self._buffer = self._buffer, []
         self._buffered = 0
         self._dirty_since = None
-        if not data or self._failed:
+        if not pieces or self._failed:
             return
         try:
             if self._file is None:
                 self._file = _File(self._directory, self._name, self._cap)
-            self._file.write(data)
+            self._file.write(pieces)
         except OSError as error:
             self._failed = True
             self._tell(f"the log of this build cannot be written: {error.strerror or error}")
@@ -158,6 +170,8 @@ class _File:
 
         self._fast = zstandard.ZstdCompressor(level=FAST)
         self._small = zstandard.ZstdCompressor(level=SMALL)
+        self._plain_left = 0
+        self._flushed = 0.0
         self._name = name
         self._directory = open_private(directory)
         self._head = cap // 2
@@ -172,14 +186,29 @@ class _File:
             os.close(self._directory)
             raise
 
-    def write(self, data: bytes) -> None:
+    def write(self, pieces: Sequence[Buffer]) -> None:
+        size = sum(map(len, pieces))
         limit = self._turn if self._tail else self._head
-        if self._in_file + len(data) > limit and self._in_file:
+        if self._in_file + size > limit and self._in_file:
             self._next()
-        compressor = self._small if len(data) < SMALL_BYTES else self._fast
-        self._append(compressor.compress(data))
-        self._written += len(data)
-        self._in_file += len(data)
+        self._append(self._frame(pieces, size))
+        self._written += size
+        self._in_file += size
+
+    def _frame(self, pieces: Sequence[Buffer], size: int) -> list[Buffer]:
+        """Compress, unless there is a flood and compressing would make us fall behind it."""
+        began = monotonic()
+        flood = began - self._flushed < FLOOD_SECONDS and size >= FRAME_BYTES
+        self._flushed = began
+        if flood and self._plain_left > 0:
+            self._plain_left -= size
+            return _plain_frame(pieces, size)
+        compressing = (self._small if size < SMALL_BYTES else self._fast).compressobj(size=size)
+        frame: list[Buffer] = [compressing.compress(piece) for piece in pieces]
+        frame.append(compressing.flush())
+        if (monotonic() - began) * FAST_ENOUGH > size:
+            self._plain_left = PLAIN_BYTES
+        return frame
 
     def close(self) -> None:
         os.close(self._fd)
@@ -193,22 +222,38 @@ class _File:
         self._tail += 1
         self._in_file = 0
         self._open(self._name + suffix, os.O_TRUNC)
-        self._append(OFFSET_MAGIC + self._written.to_bytes(8, "little"))
+        self._append([OFFSET_MAGIC + self._written.to_bytes(8, "little")])
 
     def _open(self, name: str, how: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
         self._fd = os.open(name, flags, 0o600, dir_fd=self._directory)
 
-    def _append(self, frame: bytes) -> None:
+    def _append(self, frame: list[Buffer]) -> None:
         end = os.lseek(self._fd, 0, os.SEEK_END)
-        view = memoryview(frame)
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            for start in range(0, len(frame), MOST_PIECES):
+                pieces = frame[start : start + MOST_PIECES]
+                written = os.writev(self._fd, pieces)
+                rest = memoryview(b"".join(pieces))[written:] if written < sum(map(len, pieces)) else memoryview(b"")
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, end)
             raise
+
+
+def _plain_frame(pieces: Sequence[Buffer], size: int) -> list[Buffer]:
+    """Give a zstd frame that holds its content as it is: a header, then blocks with three bytes before each."""
+    frame: list[Buffer] = [MAGIC + PLAIN_HEADER + size.to_bytes(4, "little")]
+    left = size
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            block, view = view[:BLOCK_BYTES], view[BLOCK_BYTES:]
+            left -= len(block)
+            frame += [(len(block) << 3 | (not left)).to_bytes(3, "little"), block]
+    return frame
 
 
 def log_name(run: int, state: int, attempt: int) -> str:
@@ -239,7 +284,9 @@ def read_log(path: str) -> Iterator[bytes]:
     for data in _frames(path):
         position += len(data)
         yield data
-    tails = sorted((offset, name) for name in (path + suffix for suffix in TAILS) if (offset := _offset(name)) is not None)
+    tails = sorted(
+        (offset, name) for name in (path + suffix for suffix in TAILS) if (offset := _offset(name)) is not None
+    )
     for offset, name in tails:
         if offset > position:
             yield b"\n[... %d bytes left out ...]\n" % (offset - position)
@@ -262,30 +309,35 @@ def _frames(path: str) -> Iterator[bytes]:
     import zstandard
 
     with _open_regular(path) as file:
-        held = file.read(2 * FRAME_BYTES)
+        held = file.read(FRAME_BYTES)
         while held:
+            if held.startswith(OFFSET_MAGIC):
+                held = held[OFFSET_BYTES:] or file.read(FRAME_BYTES)
+                continue
             frame = zstandard.ZstdDecompressor().decompressobj()
             try:
-                if held.startswith(OFFSET_MAGIC):
-                    held = held[OFFSET_BYTES:]
-                    continue
                 text = frame.decompress(held)
             except zstandard.ZstdError:
-                start = held.find(MAGIC, 1)
-                held = held[start:] if start > 0 else b""
-                held += file.read(2 * FRAME_BYTES - len(held))
+                more = b""
+            else:
+                if frame.eof:
+                    yield text
+                    held = frame.unused_data or file.read(FRAME_BYTES)
+                    continue
+                more = file.read(FRAME_BYTES)
+            if more:
+                held += more
                 continue
-            if frame.eof:
-                held = frame.unused_data
-                yield text
-                if len(held) < FRAME_BYTES:
-                    held += file.read(FRAME_BYTES)
-                continue
-            more = file.read(FRAME_BYTES)
-            if not more:
-                yield text
-                return
-            held += more
+            # Torn, and perhaps gone on with behind the tear.
+            held, next_frame = _split(held + file.read(FRAME_BYTES))
+            with contextlib.suppress(zstandard.ZstdError):
+                yield zstandard.ZstdDecompressor().decompressobj().decompress(held)
+            held = next_frame
+
+
+def _split(held: bytes) -> tuple[bytes, bytes]:
+    start = held.find(MAGIC, 1)
+    return (held, b"") if start < 0 else (held[:start], held[start:])
 
 
 class _open_regular:  # noqa: N801 - reads as a call of open
@@ -297,7 +349,7 @@ class _open_regular:  # noqa: N801 - reads as a call of open
             os.close(self._fd)
             raise OSError(errno.EINVAL, "not a regular file", path)
 
-    def __enter__(self) -> _open_regular:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -43,7 +43,7 @@ class Informative:
         return any(news)
 
     def _is_news(self, line: bytes) -> bool:
-        return any([self._is_new(part, redrawn=b"\r" in line.rstrip(b"\r")) for part in line.rstrip(b"\r").split(b"\r")])
+        return any(self._is_new(part, redrawn=b"\r" in line.rstrip(b"\r")) for part in line.rstrip(b"\r").split(b"\r"))
 
     def _is_new(self, text: bytes, *, redrawn: bool) -> bool:
         text = CLOCKS.sub(b"", ESCAPES.sub(b"", SPINNERS.sub(b"", text)))

@@ -1,10 +1,11 @@
 """A second process of ours that sleeps beside the build, for the two things the supervisor cannot do itself.
 
-It is a *canary*: it sits in our process group with every signal blocked. A parent cannot tell `kill PID` from a kill of the
-whole group; but when the same signal is pending here, the group got it, the build has its own copy, and passing ours on would
-double it. And it is an *heir*: it holds the reading ends of the build's output, so when the build leaves background processes
-behind, or the supervisor is killed with -9, they go on printing to where they printed, and nobody gets a SIGPIPE that the bare
-build would not have got. In the second case it first kills the child, whose place in the caller's eyes we had.
+It is a *canary*: it sits in our process group with every signal blocked. A parent cannot tell `kill PID` from a kill
+of the whole group; but when the same signal is pending here, the group got it, the build has its own copy, and
+passing ours on would double it. And it is an *heir*: it holds the reading ends of the build's output, so when the
+build leaves background processes behind, or the supervisor is killed with -9, they go on printing to where they
+printed, and nobody gets a SIGPIPE that the bare build would not have got. In the second case it first kills the
+child, whose place in the caller's eyes we had.
 
 It is forked before the child and before any thread; it costs a third of a millisecond.
 """
@@ -15,10 +16,11 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.supervise.streams import Channel
 
 ANSWER_SECONDS = 1.0
@@ -143,10 +145,8 @@ def _wait(commands: int, answers: int, left: dict[int, Channel]) -> bool:
         if command[:1] == b"o":
             return True
     if child >= 0:
-        try:
+        with contextlib.suppress(OSError):  # it is gone, or became another user's: then nobody could have killed it
             signal.pidfd_send_signal(child, signal.SIGKILL)
-        except OSError:
-            pass  # it is gone, or became another user's: then nobody could have killed it
     return True
 
 

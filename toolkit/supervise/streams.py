@@ -1,9 +1,10 @@
-"""The build's output on its way through us: which descriptors we stand in, and how bytes get from the build to the caller.
+"""The build's output on its way through us: in which descriptors we stand, and how bytes get to the caller.
 
-Only pipes, sockets and terminals are stood in, each by its own kind, and one for all descriptors that are the same file. Other
-files and devices the child gets as they are. The caller's descriptors are shared with the caller, so their flags are never
-touched: pipes and terminals are opened a second time through /proc for writing without waiting. When a reader goes away we
-close our end at once, without waiting for data: the build's very next write gets the SIGPIPE that it would have got.
+Only pipes, sockets and terminals are stood in, each by its own kind, and one for all descriptors that are the same
+file. Other files and devices the child gets as they are. The caller's descriptors are shared with the caller, so
+their flags are never touched: pipes and terminals are opened a second time through /proc for writing without waiting.
+When a reader goes away we close our end at once, without waiting for data: the build's very next write gets the
+SIGPIPE that it would have got.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import select
 import stat
 import termios
 from collections import deque
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.supervise.terminal import Terminal
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Sequence
 
 PIECE = 1 << 20
 """Bytes read at once; as much as a pipe may hold without privileges."""
@@ -37,6 +38,7 @@ class Outlet:
     """The caller's end of a stream, written without ever waiting and without changing the caller's descriptor."""
 
     def __init__(self, fd: int, kind: str) -> None:
+        self.fd = -1
         self._socket: socket.socket | None = None
         self._piece = PIECE
         if kind == "socket":
@@ -189,7 +191,7 @@ class Copier:
         heard: Callable[[int, bytes], None],
         ended: Callable[[Channel], None],
     ) -> None:
-        """Tell `heard` of each piece with its stream, before it is written, and `ended` of each channel that closed."""
+        """Tell `heard` of each piece with its stream, once it is on its way, and `ended` of each closed channel."""
         self.open = list(channels)
         self._heard = heard
         self._ended = ended
@@ -262,13 +264,13 @@ class Copier:
             self._end(channel)
 
     def _take(self, channel: Channel, data: bytes) -> None:
-        self._heard(channel.stream, data)
         channel.pending.append(memoryview(data))
         if len(channel.pending) == 1:
             self._forward(channel)
+        self._heard(channel.stream, data)
 
     def _forward(self, channel: Channel) -> None:
-        """Write; while the reader is slow, leave the build's next bytes in the pipe, so that it waits as it would have."""
+        """Write; while the reader is slow, leave the build's next bytes in the pipe: it waits as it would have."""
         was_waiting = channel.waiting
         try:
             channel.forward()
@@ -361,10 +363,8 @@ def is_writable(fd: int) -> bool:
 
 def _pipe() -> tuple[int, int]:
     source, inlet = os.pipe2(os.O_CLOEXEC)
-    try:
+    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up; a small pipe is slower and as good
         fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, PIECE)
-    except OSError:
-        pass  # the user's share of pipe memory is used up; a small pipe is slower and as good
     return source, inlet
 
 

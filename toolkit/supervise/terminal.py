@@ -1,13 +1,15 @@
-"""A terminal among the outputs: a pseudo-terminal in its place, so that the build sees a terminal and we see the bytes.
+r"""A terminal among the outputs: a pseudo-terminal in its place, so that the build sees one and we see the bytes.
 
-Only descriptors 1 and 2 are replaced. Standard input, /dev/tty, session, controlling terminal and process group stay the
-caller's own, hence Ctrl-C, Ctrl-Z, job control, echo and raw mode are the kernel's business as before. The pseudo-terminal is
-kept the twin of the real one: same size, same settings, changes carried over in both directions. It processes output as the
-real one would (`\\n` becomes `\\r\\n`), which is undone here, because the real one will do it again.
+Only descriptors 1 and 2 are replaced. Standard input, /dev/tty, session, controlling terminal and process group stay
+the caller's own, hence Ctrl-C, Ctrl-Z, job control, echo and raw mode are the kernel's business as before. The
+pseudo-terminal is kept the twin of the real one: same size, same settings, changes carried over in both directions.
+It processes output as the real one would (`\n` becomes `\r\n`), which is undone here, because the real one will do
+it again.
 
-What a program can still find out: the name of the terminal at descriptor 1; that it is not its controlling one (tcgetpgrp
-fails); and, if it asks there within some microseconds of a SIGWINCH, the size before it. A second SIGWINCH would cure that and
-be a signal that the bare build does not get. Where any of this matters, leave terminals alone with `capture="pipes"`.
+What a program can still find out: the name of the terminal at descriptor 1; that it is not its controlling one
+(tcgetpgrp fails); and, if it asks there within some microseconds of a SIGWINCH, the size before it. A second SIGWINCH
+would cure that and be a signal that the bare build does not get. Where any of this matters, leave terminals alone
+with `capture="pipes"`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The processes that a build has started and that still run, and how to end all of them but nobody else.
 
-The build shares its caller's process group, so signalling the group would hit the caller. Its descendants are found through
-/proc and held by pidfd, which no reused number can mislead. Orphans that left the family before are found by the group and by
-the environment that we gave them.
+The build shares its caller's process group, so signalling the group would hit the caller. Its descendants are found
+through /proc and held by pidfd, which no reused number can mislead. Orphans that left the family before are found by
+the group and by the environment that we gave them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Family:
