@@ -247,14 +247,13 @@ def quality(runs: list[Case]) -> None:
 def _against_success(classifier: Classifier, failed: list[Case], good: list[Case]) -> None:
     """Measure what the difference against successful attempts leaves of a log."""
     familiar = frozenset[int]().union(*(familiar_lines(case.log) for case in good))
-    lines = new = 0
+    shares: list[float] = []
     right = 0
     for case in failed:
-        shapes = [line for line in case.log.splitlines() if line.strip()]
-        lines += len(shapes)
-        new += sum(not familiar_lines(line) <= familiar for line in shapes)
+        lines = [line for line in case.log.splitlines() if line.strip()]
+        shares.append(sum(not familiar_lines(line) <= familiar for line in lines) / max(1, len(lines)))
         right += case.classify(classifier, familiar).failure_class in case.right
-    print(f"not seen in good runs      {_share(new, lines)} of the failed runs' lines")
+    print(f"not seen in good runs      {_share(sum(shares), len(shares))}: mean share of a failed run's lines")
     print(f"right class, with this     {_share(right, len(failed))}")
 
 
@@ -293,9 +292,7 @@ def speed() -> None:
     """Print MB/s and CPU seconds per GB for each engine and its neighbours on one log."""
     log = synthetic(LOG_MB << 20)
     patterns = [rule.match for rule in BUILT_IN if rule.match]
-    print(
-        f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time, children included"
-    )
+    print(f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time with children")
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "log")
         file.write_bytes(log)

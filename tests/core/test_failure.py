@@ -279,6 +279,16 @@ def test_lines_on_their_own() -> None:
     assert [failure.failure_class for failure in found] == ["network", "unknown", "resource"]
 
 
+def test_all_rules_that_match_an_output_can_be_asked_for() -> None:
+    """Rules are watched on successful attempts: what they match there counts against them."""
+    seen = Classifier().rules_seen(
+        b"curl: (28) Operation timed out\nTASK [x]\nfatal: [h]: FAILED! => {}\n...ignoring\nfine\n"
+    )
+
+    assert "net.timeout" in seen
+    assert "ansible.failed" not in seen
+
+
 def test_a_fatal_line_ends_the_waiting() -> None:
     """Nobody needs to wait for the time-out of an installation that asks a question which nobody answers."""
     classifier = Classifier()

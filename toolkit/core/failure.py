@@ -98,6 +98,12 @@ class Classifier:
         for line in lines:
             yield self.classify_line(line, state=state)
 
+    def rules_seen(self, output: Iterable[bytes] | bytes) -> frozenset[str]:
+        """Return the ids of all rules that match somewhere in an output, so that rules can be watched on successes."""
+        reading = self._reader.read(output, known_by(()))
+        hits = hits_in(reading, self._reader.rules, End())
+        return frozenset(hit.rule.id for hit in hits if not hit.is_smell)
+
     def fatal(self, output: bytes) -> Rule | None:
         """Return the first rule by which a line says that the attempt is lost: nobody need wait for its time-out."""
         if self._fatal is None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMPILING_PAYS: Final = 16 << 20
 """From so many bytes on, hyperscan's start-up costs less than it saves."""
 TAIL_LINES: Final = 200
+_SMELLED_BYTES: Final = 4 << 20
 _TAIL_BYTES: Final = 32 << 10
 _EXCUSES: Final = 4000
 
@@ -45,26 +46,39 @@ class Reader:
     """Reads outputs by a set of rules and smells; keeps its compiled expressions from one output to the next."""
 
     def __init__(self, rules: Sequence[Rule], smells: Sequence[Rule], engine: EngineChoice) -> None:
-        self.rules = (*rules, *smells)
-        self._smells_from = len(rules)
+        signs = [rule for rule in smells if rule.id in _SIGNS]
+        vague = [rule for rule in smells if rule.id not in _SIGNS]
+        self.rules = (*rules, *signs, *vague)
+        self._smells_from = len(self.rules) - len(vague)
         self._engine: EngineChoice = engine
-        self._finders: dict[EngineName, LineFinder] = {}
+        self._finders: dict[tuple[EngineName, bool], LineFinder] = {}
         self._unless: dict[str, Noise] = {}
 
     def read(self, output: Iterable[bytes] | bytes, familiar: Noise) -> Reading:
-        """Read the whole output, of any size, in bounded memory; lines that `familiar` knows are not kept."""
+        """Read the whole output, of any size, in bounded memory; lines that `familiar` knows are not kept.
+
+        Rules look at everything. Smells, which are frequent and matter only where no rule knows better, look at the
+        last part.
+        """
         reading = Reading()
-        last: Block | None = None
-        for block, finder in self._with_finder(blocks(output)):
-            self._collect(finder, block, reading, familiar)
-            last = block
-        if last is not None:
-            _read_tail(reading, last, familiar)
+        late: deque[Block] = deque()
+        size = 0
+        name: EngineName = "re"
+        for block, name in self._with_engine(blocks(output)):
+            self._collect(self._finder(name, smells=False), 0, block, reading, familiar)
+            late.append(block)
+            size += len(block.data)
+            while size - len(late[0].data) >= _SMELLED_BYTES:
+                size -= len(late.popleft().data)
+        for block in late:
+            self._collect(self._finder(name, smells=True), self._smells_from, block, reading, familiar)
+        if late:
+            _read_tail(reading, late[-1], familiar)
         return reading
 
-    def _with_finder(self, source: Iterator[Block]) -> Iterator[tuple[Block, LineFinder]]:
-        """Choose the engine when it is known whether the output is large, and hand it out with every block."""
-        from toolkit.core.engine import LineFinder, installed
+    def _with_engine(self, source: Iterator[Block]) -> Iterator[tuple[Block, EngineName]]:
+        """Choose the engine when it is known whether the output is large, and name it with every block."""
+        from toolkit.core.engine import installed
 
         waiting: list[Block] = []
         size = 0
@@ -74,22 +88,28 @@ class Reader:
             if size >= COMPILING_PAYS or self._engine != "auto":
                 break
         name = installed(self._engine, size, COMPILING_PAYS)
-        if name not in self._finders:
-            self._finders[name] = LineFinder([rule.match for rule in self.rules], name)
-        finder = self._finders[name]
         while waiting:
-            yield waiting.pop(0), finder
+            yield waiting.pop(0), name
         for block in source:
-            yield block, finder
+            yield block, name
 
-    def _collect(self, finder: LineFinder, block: Block, reading: Reading, familiar: Noise) -> None:
+    def _finder(self, name: EngineName, *, smells: bool) -> LineFinder:
+        from toolkit.core.engine import LineFinder
+
+        if (name, smells) not in self._finders:
+            rules = self.rules[self._smells_from :] if smells else self.rules[: self._smells_from]
+            self._finders[name, smells] = LineFinder([rule.match for rule in rules], name)
+        return self._finders[name, smells]
+
+    def _collect(self, finder: LineFinder, first: int, block: Block, reading: Reading, familiar: Noise) -> None:
+        """Keep the lines of a block that the finder's expressions match; they are numbered from `first` on."""
         at = feeds = 0
         for start, end, numbers in finder.lines(block.data):
             line_number = block.line_number(start, at, feeds)
             feeds, at = line_number - block.first_line, start
             line = block.data[start:end]
             seen: Sighting | None = None
-            for number in numbers:
+            for number in (first + number for number in numbers):
                 rule = self.rules[number]
                 if rule.id in _SIGNS:
                     self._note(rule, line, line_number, reading)
