@@ -1,4 +1,4 @@
-"""The table of attempts that all learning starts from: its columns, and what is filled in where a history does not say."""
+"""The table of attempts that all learning starts from, and what is filled in where a history does not say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MESSAGE_CHARS: Final = 4000
 
 
 def tidy(attempts: pl.DataFrame) -> pl.DataFrame:
-    """Give the attempts with every column of `tables.ATTEMPTS` in its type, `began` and `over` filled, in the order they happened.
+    """Give the attempts with every column of `tables.ATTEMPTS`, `began` and `over` filled, in the order they happened.
 
     `began` and `over` (datetimes, never null where any time is known) are the best guess from start, end and duration;
     `duration` is in seconds, 0 where nothing tells. Columns beyond those are kept.
@@ -47,7 +47,9 @@ def understood(attempts: pl.DataFrame) -> pl.DataFrame:
     The same classifier that understands a live failure reads the message, so a rule learnt here fires there. A class
     that the history names is never overruled.
     """
-    blind = attempts.filter((pl.col("status") == "failed") & (pl.col("signature").is_null() | pl.col("class").is_null()))
+    blind = attempts.filter(
+        (pl.col("status") == "failed") & (pl.col("signature").is_null() | pl.col("class").is_null())
+    )
     told = blind.select(_FAILURE).unique(maintain_order=True)
     classifier = Classifier()
     found = [_read(classifier, row) for row in told.iter_rows(named=True)]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from numpy.typing import NDArray
 
 GRID: Final = 1.25
 """Gaps are rounded to powers of this: the chance of recovery changes little over a quarter."""
@@ -65,7 +65,10 @@ class Chains:
 
 
 def chained(
-    episodes: pl.DataFrame, attempts: pl.DataFrame, likeness: float, faded: tuple[datetime, set[tuple[str, int]]] | None = None
+    episodes: pl.DataFrame,
+    attempts: pl.DataFrame,
+    likeness: float,
+    faded: tuple[datetime, set[tuple[str, int]]] | None = None,
 ) -> pl.DataFrame:
     """Give one row per distinct chain of each group (`GROUP`), with its `weight`.
 
@@ -95,7 +98,7 @@ def chained(
         pl.col("other").first(),
         pl.col("other_gap").first(),
     )  # fmt: skip
-    # One weight for all chains of a group: who weighs large incidents less one by one sees fewer outages than there are.
+    # One weight for all chains of a group: who weighs down large incidents one by one sees too few outages.
     size = pl.len().over("incident")
     weight = (1.0 / (1.0 + (size - 1) * likeness)).mean().over(GROUP)
     weighed = chains.with_columns(weight.alias("weight"))
@@ -113,7 +116,9 @@ def chained(
 def evidence(rows: pl.DataFrame, base: float) -> Chains:
     """Give rows of `chained` as arrays; chains that are alike are added up, whatever group they come from."""
     alike = rows.group_by(_SHAPE).agg(pl.col("weight").sum()).sort(_SHAPE)
-    as_floats = {name: alike[name].cast(pl.Float64).to_numpy() for name in (*_SHAPE, "weight") if not name.startswith("ended")}
+    as_floats = {
+        name: alike[name].cast(pl.Float64).to_numpy() for name in (*_SHAPE, "weight") if not name.startswith("ended")
+    }
     return Chains(
         again=as_floats["again"],
         again_in_place=as_floats["again_in_place"],
@@ -192,10 +197,14 @@ def _first_attempts(attempts: pl.DataFrame) -> pl.DataFrame:
 
 
 def bases(attempts: pl.DataFrame) -> pl.DataFrame:
-    """Give for each state and signature (columns `pipeline, state, signature, base`) the share of builds that meet it first."""
+    """Give for each state and signature (columns `pipeline, state, signature, base`) the share of builds it strikes."""
     firsts = _first_attempts(attempts)
     tried = firsts.group_by("pipeline", "state").agg(pl.len().alias("tried"))
-    met = firsts.filter(pl.col("status") == "failed").group_by("pipeline", "state", "signature").agg(pl.len().alias("met"))
+    met = (
+        firsts.filter(pl.col("status") == "failed")
+        .group_by("pipeline", "state", "signature")
+        .agg(pl.len().alias("met"))
+    )
     return met.join(tried, on=["pipeline", "state"]).select(
         "pipeline", "state", "signature", (pl.col("met") / pl.col("tried")).alias("base")
     )

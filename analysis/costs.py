@@ -1,16 +1,14 @@
-"""What a failure puts at stake: how long attempts take, how far the way back to a state is, and who starts over when."""
+"""What a failure puts at stake: how long attempts take, how far the way back is, and when one starts over."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import polars as pl
 
 from analysis.waits import Stakes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONGEST_DELAY: Final = 8 * 3600.0
 """Who comes back later than this has been home: the night is no fault of the failure."""
@@ -48,7 +46,7 @@ class Costs:
     """Start-overs of a build that failed again and again, before nobody went on."""
 
     def stakes(self, state: int, own_fails: tuple[float, int]) -> Stakes:
-        """Give what is at stake at a state for a group whose failures took `own_fails`: their sum in seconds, and count."""
+        """Give what is at stake for a group whose failures took `own_fails`: their sum in seconds, and their count."""
         of = self.states[state]
         total, count = own_fails
         return Stakes(

@@ -1,10 +1,9 @@
-"""What has changed of late: failure rates, recovery, the mix of classes, durations, signatures that came or went, seasons."""
+"""What has changed of late: failure rates, recovery, classes, durations, signatures that came or went, seasons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -12,6 +11,9 @@ from scipy import stats
 
 from analysis.recommendation import Said
 from toolkit.core.moments import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RECENT: Final = timedelta(weeks=4)
 _MOST_RECENT: Final = 0.4
@@ -42,8 +44,8 @@ def split(attempts: pl.DataFrame) -> datetime | None:
     began = attempts["began"].drop_nulls().sort()
     if began.len() < 2 * _FEWEST:
         return None
-    latest = began[-1] - RECENT
-    return max(latest, began[int(began.len() * (1 - _MOST_RECENT))])
+    latest, most = began[-1], began[int(began.len() * (1 - _MOST_RECENT))]
+    return max(latest - RECENT, most) if isinstance(latest, datetime) and isinstance(most, datetime) else None
 
 
 def drift(attempts: pl.DataFrame, episodes: pl.DataFrame) -> list[Change]:
@@ -68,7 +70,7 @@ def drift(attempts: pl.DataFrame, episodes: pl.DataFrame) -> list[Change]:
 
 
 def faded(episodes: pl.DataFrame, since: datetime) -> set[tuple[str, int]]:
-    """Give the (pipeline, state) pairs whose failures recover differently of late: their old outcomes count for less."""
+    """Give the (pipeline, state) pairs whose failures recover differently of late: old outcomes count less."""
     return {
         (str(pipeline), int(change.state))
         for (pipeline,), rows in episodes.group_by("pipeline", maintain_order=True)
@@ -115,13 +117,18 @@ def _recovery(episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
             continue
         table = [[int(old.sum()), old.len() - int(old.sum())], [int(new.sum()), new.len() - int(new.sum())]]
         rates = (float(old.mean() or 0.0), float(new.mean() or 0.0))  # type: ignore[arg-type]
-        why = f"failures of state {state} recover in {rates[1]:.0%} of the cases of late, and did in {rates[0]:.0%} before"
+        why = f"failures of state {state} recover in {rates[1]:.0%} of the cases of late, in {rates[0]:.0%} before"
         p = float(stats.fisher_exact(table).pvalue)
         yield Change(kind="recovery", state=int(str(state)), before=rates[0], recent=rates[1], p=p, why=why)
 
 
 def _class_mix(episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
-    counted = _incidents(episodes, since).group_by("class").agg((~pl.col("late")).sum().alias("old"), pl.col("late").sum()).sort("class")
+    counted = (
+        _incidents(episodes, since)
+        .group_by("class")
+        .agg((~pl.col("late")).sum().alias("old"), pl.col("late").sum())
+        .sort("class")
+    )
     table = counted.select("old", "late").to_numpy().astype(float)
     if table.shape[0] < 2 or min(table.sum(axis=0)) < _FEWEST:  # noqa: PLR2004 - a mix has at least two parts
         return
@@ -129,8 +136,10 @@ def _class_mix(episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
     shares = table / table.sum(axis=0)
     most = int(np.argmax(np.abs(shares[:, 1] - shares[:, 0])))
     name = counted["class"][most]
-    why = f"failures are of other classes of late: {name} make {shares[most, 1]:.0%} of them, before {shares[most, 0]:.0%}"
-    yield Change(kind="class mix", state=None, before=float(shares[most, 0]), recent=float(shares[most, 1]), p=p, why=why)
+    why = f"failures are of other classes of late: {shares[most, 1]:.0%} are {name}, before {shares[most, 0]:.0%}"
+    yield Change(
+        kind="class mix", state=None, before=float(shares[most, 0]), recent=float(shares[most, 1]), p=p, why=why
+    )
 
 
 def _durations(attempts: pl.DataFrame, since: datetime) -> Iterator[Change]:
@@ -148,7 +157,11 @@ def _durations(attempts: pl.DataFrame, since: datetime) -> Iterator[Change]:
 
 def _signatures(attempts: pl.DataFrame, episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
     tried = _tried(attempts, since)
-    counted = _incidents(episodes, since).group_by("state", "signature").agg((~pl.col("late")).sum().alias("old"), pl.col("late").sum())
+    counted = (
+        _incidents(episodes, since)
+        .group_by("state", "signature")
+        .agg((~pl.col("late")).sum().alias("old"), pl.col("late").sum())
+    )
     for state, signature, old, new in counted.sort("state", "signature").iter_rows():
         before, recent = tried.get(state, (0, 0))
         if not before or not recent or (old and new):
@@ -160,26 +173,52 @@ def _signatures(attempts: pl.DataFrame, episodes: pl.DataFrame, since: datetime)
             f"{signature} is new in state {state}: {seen} of late, never before" if new
             else f"{signature} has not been seen of late in state {state}, and was {seen} before"
         )  # fmt: skip
-        yield Change(kind=kind, state=state, signature=signature, before=float(old), recent=float(new), p=share ** (old + new), why=why)
+        yield Change(
+            kind=kind,
+            state=state,
+            signature=signature,
+            before=float(old),
+            recent=float(new),
+            p=share ** (old + new),
+            why=why,
+        )
 
 
 def _seasons(attempts: pl.DataFrame) -> Iterator[Change]:
-    """Compare the failure rates of the four quarters of the day (UTC), and of week-ends and working days, by incident-like days."""
+    """Compare the quarters of the day (UTC), and week-ends with working days, by the days on which anything failed."""
     settled = attempts.filter(pl.col("status").is_in(("completed", "failed")) & pl.col("began").is_not_null())
     failed = (pl.col("status") == "failed").any().alias("failed")
-    for name, part in (
-        ("quarter of the day", pl.col("began").dt.hour() // 6),
-        ("week-end", (pl.col("began").dt.weekday() > 5).cast(pl.Int8)),  # noqa: PLR2004 - Saturday is 6
+    quarters = (
+        "nights (0:00 to 6:00 UTC)",
+        "mornings (6:00 to 12:00 UTC)",
+        "afternoons (12:00 to 18:00 UTC)",
+        "evenings",
+    )
+    saturday = 6
+    for labels, part in (
+        (quarters, pl.col("began").dt.hour() // 6),
+        (("working days", "week-ends"), (pl.col("began").dt.weekday() >= saturday).cast(pl.Int8)),
     ):
-        days = settled.group_by(pl.col("began").dt.date().alias("day"), part.alias("part")).agg(failed, pl.len().alias("attempts"))
+        days = settled.group_by(pl.col("began").dt.date().alias("day"), part.alias("part")).agg(
+            failed, pl.len().alias("attempts")
+        )
         parts = days.group_by("part").agg(pl.col("failed").sum(), pl.len().alias("days")).sort("part")
-        table = np.stack((parts["failed"].to_numpy(), (parts["days"] - parts["failed"]).to_numpy()), axis=1).astype(float)
+        table = np.stack((parts["failed"].to_numpy(), (parts["days"] - parts["failed"]).to_numpy()), axis=1).astype(
+            float
+        )
         if table.shape[0] < 2 or table.sum(axis=1).min() < _FEWEST or table.sum(axis=0).min() < 1:  # noqa: PLR2004 - as above
             continue
         shares = table[:, 0] / table.sum(axis=1)
         most = int(np.argmax(shares))
-        label = f"{6 * int(parts['part'][most])}:00 to {6 * int(parts['part'][most]) + 6}:00 UTC" if name.startswith("q") else (
-            "week-ends" if parts["part"][most] else "working days")  # fmt: skip
-        why = f"something fails on {shares[most]:.0%} of all {label}, elsewhere on {float(np.delete(shares, most).mean()):.0%}"
+        label = labels[int(parts["part"][most])]
+        others = float(np.delete(shares, most).mean())
+        why = f"something fails on {shares[most]:.0%} of all {label}, on {others:.0%} of the others"
         p = float(stats.chi2_contingency(table).pvalue)
-        yield Change(kind="season", state=None, before=float(np.delete(shares, most).mean()), recent=float(shares[most]), p=p, why=why)
+        yield Change(
+            kind="season",
+            state=None,
+            before=float(np.delete(shares, most).mean()),
+            recent=float(shares[most]),
+            p=p,
+            why=why,
+        )

@@ -28,13 +28,13 @@ def episodes(attempts: pl.DataFrame) -> pl.DataFrame:
 
     | column | meaning |
     | --- | --- |
-    | `next` | `in_place` (same run), `start_over` (a later run from the first state), `resume` (a later run that began here or reused what was complete), `never` |
+    | `next` | `in_place` (same run), `start_over`, `resume` (a later run that began here or reused), `never` |
     | `gap` | seconds from the end of the failure to the beginning of the next attempt at the state |
     | `waited`, `lead` | seconds of `gap` in which nothing ran, and in which the states before this one ran again |
     | `own`, `next_duration` | seconds that the failed attempt, and the next one, took |
     | `recovered` | whether the next attempt completed; null when there was none |
     | `same_signature` | whether the next attempt failed in the same way; null when it did not fail |
-    | `censored` | why the outcome tells nothing: `interrupted`, `in_progress`, `skipped`, `never`, `changed_inputs`; null when it does |
+    | `censored` | why it tells nothing: `interrupted`, `in_progress`, `skipped`, `never`, `changed_inputs`; else null |
     | `incident`, `incident_size` | failures of one signature without a success between them share an incident |
 
     An attempt that was interrupted is neither a failure nor an outcome. Where a later run went past the state without
@@ -60,7 +60,9 @@ def episodes(attempts: pl.DataFrame) -> pl.DataFrame:
         pl.col("duration").alias("own"),
         _seconds(pl.col("next_began") - pl.col("over")).alias("gap"),
         (pl.col("next_status") == "completed").alias("recovered"),
-        pl.when(pl.col("next_status") == "failed").then(pl.col("next_signature") == pl.col("signature")).alias("same_signature"),
+        pl.when(pl.col("next_status") == "failed")
+        .then(pl.col("next_signature") == pl.col("signature"))
+        .alias("same_signature"),
         (pl.col("inputs") != pl.col("next_inputs")).alias("changed_inputs"),
     )
     told = told.with_columns(

@@ -36,4 +36,8 @@ def checkpoint(of: StateCosts, delay: float, builds: int) -> Checkpoint | None:
         return None
     saved = of.failures * max(of.lead, 0.0) / builds
     hours = 100 * saved / 3600
-    return Checkpoint(hours_per_100_builds=hours, pays_below_seconds=saved) if delay >= 0 and hours > _WORTH_TELLING else None
+    return (
+        Checkpoint(hours_per_100_builds=hours, pays_below_seconds=saved)
+        if delay >= 0 and hours > _WORTH_TELLING
+        else None
+    )

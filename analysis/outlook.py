@@ -1,4 +1,4 @@
-"""The outlook of a failure at the moment it happens: the chance that the next attempt passes, from what is going on around it.
+"""The outlook of a failure when it happens: the chance that the next attempt passes, from what goes on around it.
 
 A ridge-penalised logistic regression (le Cessie and van Houwelingen, Applied Statistics 41, 1992) on few features that
 hold for any pipeline. Its coefficients start from what is plausible and move as outcomes come in, so that it is of use
@@ -78,7 +78,9 @@ def features(episodes: pl.DataFrame, attempts: pl.DataFrame) -> Array:
         told.select(*keys, *names).unique(keys, keep="first"), on=keys, how="left", maintain_order="left"
     )
     classes = joined["class"].to_list()
-    ones = np.array([[float(name == known) for known in CLASSES] for name in classes]).reshape(len(classes), len(CLASSES))
+    ones = np.array([[float(name == known) for known in CLASSES] for name in classes]).reshape(
+        len(classes), len(CLASSES)
+    )
     return np.hstack((joined.select(names).fill_null(0.0).to_numpy(), ones))
 
 

@@ -45,7 +45,9 @@ class Kin:
 
     def lent(self, amount: float) -> list[Chains]:
         """Give what the kin lend, scaled down to `amount` incidents from the near and half of it from the far."""
-        return [kin.scaled(share) for kin, share in zip((self.near, self.far), self.shares(amount), strict=True) if share]
+        return [
+            kin.scaled(share) for kin, share in zip((self.near, self.far), self.shares(amount), strict=True) if share
+        ]
 
     def shares(self, amount: float) -> tuple[float, float]:
         """Give the share of their evidence that the near and the far lend."""

@@ -1,4 +1,4 @@
-"""Whether the history and the configuration are ready for the next phase: each condition, what there is, what it takes."""
+"""Whether history and configuration are ready for the next phase: each condition, what there is, what it takes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Readiness(Said):
     why: str
 
 
-def ready(
+def ready(  # noqa: PLR0913 - all that readiness depends on
     phase: Phase,
     builds: pl.DataFrame,
     recommendation: Recommendation,
@@ -58,13 +58,23 @@ def ready(
     ours = builds.filter(pl.col("pipeline") == recommendation.pipeline)
     if phase == "track-only":
         return Readiness(phase=phase, ready=True, checks=(), why="watching needs nothing")
-    checks = [_enough_builds(ours), _enough_failures(recommendation), _understood(recommendation), _sound(ours), _in_favour(recommendation, preview)]
+    checks = [
+        _enough_builds(ours),
+        _enough_failures(recommendation),
+        _understood(recommendation),
+        _sound(ours),
+        _in_favour(recommendation, preview),
+    ]
     if phase == "selective-retry":
         checks.append(_strategies(recommendation, states, covered))
     else:
         checks.append(_fingerprints(recommendation, states))
     open_ones = [check for check in checks if not check.ok]
-    why = "all conditions hold" if not open_ones else "; ".join(f"{each.name}: {each.have}, it takes {each.need}" for each in open_ones)
+    why = (
+        "all conditions hold"
+        if not open_ones
+        else "; ".join(f"{each.name}: {each.have}, it takes {each.need}" for each in open_ones)
+    )
     return Readiness(phase=phase, ready=not open_ones, checks=tuple(checks), why=why)
 
 
@@ -76,7 +86,10 @@ def _enough_builds(builds: pl.DataFrame) -> Check:
 def _enough_failures(recommendation: Recommendation) -> Check:
     incidents = sum(state.evidence.incidents for state in recommendation.states)
     return Check(
-        name="failures", ok=incidents >= LEAST_INCIDENTS, have=f"{incidents} independent failures", need=f"{LEAST_INCIDENTS}"
+        name="failures",
+        ok=incidents >= LEAST_INCIDENTS,
+        have=f"{incidents} independent failures",
+        need=f"{LEAST_INCIDENTS}",
     )
 
 
@@ -99,28 +112,45 @@ def _sound(builds: pl.DataFrame) -> Check:
 
 def _in_favour(recommendation: Recommendation, preview: Preview | None) -> Check:
     if preview is not None:
-        hours = preview.hours_to_green
+        hours, told = preview.hours_to_green, preview.hours_to_green.replayed
         return Check(
             name="evidence", ok=hours.replayed.high < hours.recorded,
-            have=f"{hours.replayed.mean:.2f} hours to green replayed ({hours.replayed.low:.2f} to {hours.replayed.high:.2f}), {hours.recorded:.2f} recorded",
+            have=f"{told.mean:.2f} hours to green ({told.low:.2f} to {told.high:.2f}), {hours.recorded:.2f} recorded",
             need="a replay that is surely quicker than the record",
         )  # fmt: skip
-    acting = [state.code for state in recommendation.states if any(rule.action in {"retry", "hold"} for rule in state.rules)]
-    told = f"rules that surely gain for states {', '.join(map(str, acting))}" if acting else "no rule that surely gains"
-    return Check(name="evidence", ok=bool(acting), have=told, need="one")
+    acting = [
+        state.code for state in recommendation.states if any(rule.action in {"retry", "hold"} for rule in state.rules)
+    ]
+    have = f"rules that surely gain for states {', '.join(map(str, acting))}" if acting else "no rule that surely gains"
+    return Check(name="evidence", ok=bool(acting), have=have, need="one")
 
 
-def _strategies(recommendation: Recommendation, states: Sequence[StateConfig], covered: Mapping[int, bool] | None) -> Check:
+def _strategies(
+    recommendation: Recommendation, states: Sequence[StateConfig], covered: Mapping[int, bool] | None
+) -> Check:
     told = covered if covered is not None else {state.code: state.strategy is not None for state in states}
     worth = [state.code for state in recommendation.states if any(rule.action == "retry" for rule in state.rules)]
     bare = [code for code in worth if not told.get(code, False)]
-    have = f"states {', '.join(map(str, bare))} have neither strategy nor rule" if bare else "every state worth a retry has a strategy or a rule"
-    return Check(name="configuration", ok=not bare, have=have, need="one for each state worth a retry: `toolkit recommend --apply`")
+    have = (
+        f"states {', '.join(map(str, bare))} have neither strategy nor rule"
+        if bare
+        else "every state worth a retry has a strategy or a rule"
+    )
+    return Check(
+        name="configuration",
+        ok=not bare,
+        have=have,
+        need="one for each state worth a retry: `toolkit recommend --apply`",
+    )
 
 
 def _fingerprints(recommendation: Recommendation, states: Sequence[StateConfig]) -> Check:
     seen = {state.code for state in recommendation.states}
-    told = {state.code: bool(state.inputs) and bool(state.outputs or state.verify) for state in states if state.resume != "never"}
+    told = {
+        state.code: bool(state.inputs) and bool(state.outputs or state.verify)
+        for state in states
+        if state.resume != "never"
+    }
     barred = {state.code for state in states if state.resume == "never"}
     bare = sorted(code for code in seen - barred if not told.get(code, False))
     have = (
@@ -128,5 +158,8 @@ def _fingerprints(recommendation: Recommendation, states: Sequence[StateConfig])
         else "every state says what goes in and how one sees that it came out"
     )  # fmt: skip
     return Check(
-        name="configuration", ok=not bare, have=have, need="inputs, and outputs or verify, for each state; or resume = \"never\""
+        name="configuration",
+        ok=not bare,
+        have=have,
+        need='inputs, and outputs or verify, for each state; or resume = "never"',
     )

@@ -15,7 +15,16 @@ from analysis.drift import drift, faded, split
 from analysis.episodes import episodes
 from analysis.limits import checkpoint, timeout
 from analysis.pooling import REST, Group, kinship, lending, likely
-from analysis.recommendation import Evidence, Interval, Recommendation, RuleAdvice, Saving, StateAdvice, Unclassified
+from analysis.recommendation import (
+    Action,
+    Evidence,
+    Interval,
+    Recommendation,
+    RuleAdvice,
+    Saving,
+    StateAdvice,
+    Unclassified,
+)
 from analysis.recovery import Cloud, chance
 from analysis.statistics import interval, more_needed, rate_draws, recovery
 from analysis.waits import Answer, Prices, Stakes, best_answer
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 _OWN_GROUP: Final = 3
 """A signature seen so often at a state is judged by itself; rarer ones of its class are judged together."""
 _MOST_GROUPS: Final = 20
-_LEAST_INCIDENTS: Final = 2.0
+_LEAST_INCIDENTS: Final = 3.0
 """Nothing is recommended on fewer occasions than this, whatever is expected of the class."""
 _NEGLIGIBLE: Final = 0.002
 """A gain, in hours per failure, that nobody would change a configuration for."""
@@ -80,7 +89,9 @@ def recommend(
         since=_moment(ours["began"].min()),
         until=_moment(ours["over"].max()),
         states=tuple(
-            _state_advice(code, paid, [each for each in rules if each.group.state == code], ours, failures, prices or Prices())
+            _state_advice(
+                code, paid, [each for each in rules if each.group.state == code], ours, failures, prices or Prices()
+            )
             for code in paid.states
         ),
         unclassified=Unclassified(failures=unknown, share=unknown / failures.height if failures.height else 0.0),
@@ -116,10 +127,17 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
         stakes = paid.stakes(group.state, (row["own"], row["failures"]))
         learnt.append(
             Learnt(
-                group, row["failures"], row["tried"], row["recovered"], row["in_place"], each.own.informative,
-                likely(group, each, amount), stakes, chances[group.pipeline, group.state, group.failure_class, row["signature"]],
+                group,
+                row["failures"],
+                row["tried"],
+                row["recovered"],
+                row["in_place"],
+                each.own.informative,
+                likely(group, each, amount),
+                stakes,
+                chances[group.pipeline, group.state, group.failure_class, row["signature"]],
                 sum(lent.informative for lent in each.lent(amount)),
-            )  # fmt: skip
+            )
         )
     return sorted(learnt, key=lambda each: (-each.failures, each.group.state, str(each.group.signature)))
 
@@ -146,7 +164,9 @@ def _group(row: Mapping[str, object]) -> Group:
 
 
 def _largest(known: pl.DataFrame) -> str:
-    sizes = known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
+    sizes = (
+        known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
+    )
     return str(sizes["pipeline"][0]) if sizes.height else ""
 
 
@@ -164,7 +184,8 @@ def _state_advice(  # noqa: PLR0913, PLR0917 - what is known of a state
     here = failures.filter(pl.col("state") == code)
     evidence = Evidence(
         attempts=of.attempts, failures=of.failures, recovered=int(here["recovered"].sum() or 0),
-        in_place=int(here["next"].is_in(("in_place", "resume")).sum()), censored=int(here["censored"].is_not_null().sum()),
+        in_place=int(here["next"].is_in(("in_place", "resume")).sum()),
+        censored=int(here["censored"].is_not_null().sum()),
         incidents=here["incident"].n_unique(),
     )  # fmt: skip
     weightiest = max(rules, key=lambda rule: rule.failures, default=None)
@@ -206,7 +227,9 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
         wait=waits[0] if waits else 0.0,
         factor=schedule.factor if schedule else 1.0,
         max_wait=max(waits, default=0.0),
-        max_elapsed=round(2 * sum(waits) + 3 * len(waits) * max(learnt.stakes.fails, learnt.stakes.completes)) if waits else None,
+        max_elapsed=round(2 * sum(waits) + 3 * len(waits) * max(learnt.stakes.fails, learnt.stakes.completes))
+        if waits
+        else None,
         jitter=False,
         then="hold" if action == "hold" or (action == "retry" and answer.then == "hold") else "start-over",
         p_recover=chances,
@@ -220,8 +243,8 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
     return rule, hours, machine
 
 
-def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[str, Answer]:
-    enough = learnt.incidents + learnt.lent >= _LEAST_INCIDENTS
+def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer]:
+    enough = learnt.incidents >= 1 and learnt.incidents + learnt.lent >= _LEAST_INCIDENTS
     if enough and sure.low > 0 and sure.mean > _NEGLIGIBLE:
         return sure.action, sure
     return ("collect" if best.mean > _NEGLIGIBLE else "start-over"), best
@@ -236,4 +259,4 @@ def _confidence(action: str, answer: Answer) -> float:
 def _spread(failures: int, builds: int) -> np.ndarray:
     """Draws, around 1, of how far the failure's frequency may lie from the one seen."""
     draws = rate_draws(failures, max(builds, failures), 768, seed=7)
-    return draws / draws.mean()
+    return np.asarray(draws / draws.mean())

@@ -10,9 +10,9 @@ Action = Literal["retry", "start-over", "hold", "collect"]
 
 
 class Said(BaseModel):
-    """Base of what is said: frozen, and addressed by field name or by the name it is printed under."""
+    """Base of what is said: frozen values."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Interval(Said):
@@ -61,7 +61,7 @@ class RuleAdvice(Said):
     p_recover: Interval
     """Chance that the next attempt recovers, made as the recorded ones were."""
     p_retry: Interval | None
-    """Of a retry: the chance that the first one recovers, in place and after `wait`; estimated where none was recorded."""
+    """Of a retry: the chance that the first one recovers, in place after `wait`; estimated where none was recorded."""
     failures: int
     incidents: float
     """Effective sample size: failures of one incident count as little more than one."""
@@ -114,8 +114,8 @@ class Recommendation(Said):
 
     pipeline: str
     builds: int
-    since: str | None = Field(alias="from")
-    until: str | None = Field(alias="to")
+    since: str | None = Field(serialization_alias="from")
+    until: str | None = Field(serialization_alias="to")
     states: tuple[StateAdvice, ...]
     unclassified: Unclassified
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ Every failure of a group (a state, a class, a signature) behaves in one of four 
 | way | another attempt, in place or not | tells itself by |
 | --- | --- | --- |
 | `RANDOM` | passes with a fixed chance, whenever it is made | recovery that does not depend on the gap |
-| `OUTAGE` | passes once the outage is over; its length is exponential | recovery after long gaps, other builds failing alike |
+| `OUTAGE` | passes once the outage is over; its length is exponential | recovery after long gaps, others fail alike |
 | `STUCK` | hardly ever passes before somebody repairs something | failing again and again |
 | `DIRTY` | passes like `RANDOM` after a start-over, never in place | failing in place, passing after start-overs |
 
@@ -101,15 +101,15 @@ _STRENGTH: Final = 1.0
 """How many failures the expectation is worth; below 3, a group is expected to behave mostly in one way."""
 _DIRTY: Final[Mapping[str, float]] = MappingProxyType({"dirty": 0.9, "resource": 0.35, "killed": 0.15})
 _DIRTY_USUALLY: Final = 0.02
-"""The chance that failures of a group are dirty, that is pass after a start-over and not in place: by class, until both were seen."""
+"""The chance that a group is dirty, its failures passing after a start-over and not in place: until both were seen."""
 _CLEAN_PLACE: Final = (0.2, 5.0)
 _DIRTY_PLACE: Final = (5.0, 0.6)
-"""Beta parameters of the share of dirty failures among those by chance, in a group that is hardly dirty, and in one that is."""
+"""Beta parameters of the share that is dirty, in a group that hardly is and in one that is."""
 
 
 @cache
 def expected(failure_class: str | None) -> tuple[Array, float]:
-    """Give what is expected of a class before any evidence: Dirichlet parameters of three ways, and the chance that it is dirty."""
+    """Give what is expected of a class: Dirichlet parameters of three ways, and the chance that it is dirty."""
     known = failure_class or ""
     return np.array(_EXPECTED.get(known, _UNKNOWN)) * _STRENGTH, _DIRTY.get(known, _DIRTY_USUALLY)
 
@@ -162,7 +162,7 @@ def _effective(logs: Array) -> float:
 def _resampled(logs: Array, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
     weights = np.exp(logs - logs.max())
     steps = (np.arange(draws) + rng.random()) / draws * weights.sum()
-    return np.searchsorted(np.cumsum(weights), steps).clip(max=logs.size - 1)
+    return np.asarray(np.searchsorted(np.cumsum(weights), steps).clip(max=logs.size - 1))
 
 
 _WIDE: Final = 0.5
@@ -241,7 +241,7 @@ def passes(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
 
 
 def chance(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
-    """Give the chance, per draw, that the first attempt after a failure passes when it is made after a gap (seconds)."""
+    """Give the chance, per draw, that the first attempt after a failure passes, made after a gap (seconds)."""
     return np.asarray((cloud.share * passes(cloud, gap, in_place=in_place)).sum(axis=0))
 
 
@@ -265,7 +265,7 @@ def _moved(
 
 
 def _flat(cloud: Cloud) -> Array:
-    """Parameters as six unbounded numbers per draw: log ratios of ways, logits of dirty and of the chance, log times."""
+    """Six unbounded numbers per draw: log ratios of ways, logits of dirty and of the chance, log times."""
     share = cloud.share
     by_chance = share[RANDOM] + share[DIRTY]
     return np.vstack(

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from analysis.attempts import tidy, understood
-from analysis.costs import Costs, costs
+from analysis.costs import costs
 from analysis.episodes import episodes
 from analysis.preview import Compared, Preview
 from analysis.recommend import Learnt, learn, with_groups
@@ -17,13 +17,14 @@ from analysis.splice import Decide, Draw, Outcome, Step, Walk
 from analysis.statistics import interval
 from analysis.waits import Prices
 from toolkit.core.pipeline import StateConfig
-from toolkit.core.policy import Policy
 from toolkit.core.situation import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from toolkit.core.policy import Policy
 
 _SIMULATIONS: Final = 12_000
 _FEWEST, _MOST = 16, 120
@@ -45,10 +46,10 @@ def replay(  # noqa: PLR0913 - what a replay may depend on
 ) -> Preview:
     """Give what the recorded builds of a pipeline would have taken, had `decide` decided under `policy`.
 
-    Where the decision is what was done, the record is followed exactly; elsewhere outcomes are drawn from the posterior,
-    given how the record went on, with the same luck in every comparison. `states` are the configured ones (names and
-    strategies); states without an entry get a bare one. Intervals come from draws of the posterior and from resampling
-    incidents with replacement; a replay under the decisions that were made has intervals of no width.
+    Where the decision is what was done, the record is followed exactly. Elsewhere outcomes come from the posterior,
+    given how the record went on, with the same luck in every comparison. `states` are the configured ones; states
+    without an entry get a bare one. Intervals come from draws of the posterior and from resampling incidents with
+    replacement; a replay under the decisions that were made has intervals of no width.
     """
     known = understood(tidy(attempts))
     pipeline = pipeline if pipeline is not None else _busiest(known)
@@ -57,7 +58,9 @@ def replay(  # noqa: PLR0913 - what a replay may depend on
     failures = told.filter(pl.col("pipeline") == pipeline)
     paid = costs(ours, failures)
     learnt = learn(known, told, pipeline, paid) if failures.height else []
-    configured = {code: (states or {}).get(code) or StateConfig(code=code, name=of.name) for code, of in paid.states.items()}
+    configured = {
+        code: (states or {}).get(code) or StateConfig(code=code, name=of.name) for code, of in paid.states.items()
+    }
     failing = steps_by_build(ours, failures)
     calm = _calm(ours, set(failing))
     turns = int(np.clip(_SIMULATIONS // max(len(failing), 1), _FEWEST, _MOST))
@@ -97,7 +100,9 @@ def recorded(steps: Sequence[Step]) -> Outcome:
 
 def steps_by_build(ours: pl.DataFrame, failures: pl.DataFrame) -> dict[str, list[Step]]:
     """Give the steps of each build that ever failed, in the order they happened."""
-    executed = ours.filter(pl.col("status").is_in(("completed", "failed", "interrupted")) & pl.col("over").is_not_null())
+    executed = ours.filter(
+        pl.col("status").is_in(("completed", "failed", "interrupted")) & pl.col("over").is_not_null()
+    )
     executed = executed.filter((pl.col("status") == "failed").any().over("build"))
     fate = failures.select(*_KEY, "next", "recovered", "gap")
     rows = executed.join(fate, on=list(_KEY), how="left").sort("build", "run", "began", "over", "state")
@@ -109,8 +114,9 @@ def steps_by_build(ours: pl.DataFrame, failures: pl.DataFrame) -> dict[str, list
 
 def _step(row: Mapping[str, Any]) -> Step:
     return Step(
-        run=row["run"], state=row["state"], status=row["status"], began=row["began"].timestamp(), over=row["over"].timestamp(),
-        duration=row["duration"], next=row["next"], recovered=row["recovered"], gap=row["gap"] or 0.0, decided=_action(row.get("decision")),
+        run=row["run"], state=row["state"], status=row["status"], began=row["began"].timestamp(),
+        over=row["over"].timestamp(), duration=row["duration"], next=row["next"], recovered=row["recovered"],
+        gap=row["gap"] or 0.0, decided=_action(row.get("decision")),
         diagnosis=Diagnosis(
             failure_class=row["class"] or "unknown", signature=row["signature"] or "unknown",
             retry_after=row.get("retry_after"),
@@ -123,12 +129,14 @@ def _action(decision: str | None) -> str | None:
 
 
 def _busiest(known: pl.DataFrame) -> str:
-    sizes = known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
+    sizes = (
+        known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
+    )
     return str(sizes["pipeline"][0]) if sizes.height else ""
 
 
 def _calm(ours: pl.DataFrame, failing: set[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give hours of wall clock and of machine of each build that never failed: whatever decides, nothing is decided there."""
+    """Give hours of wall clock and of machine of each build that never failed: there is nothing to decide there."""
     calm = ours.filter(~pl.col("build").is_in(list(failing)) & (pl.col("status") == "completed"))
     per = calm.group_by("build").agg(
         (pl.col("over").max() - pl.col("began").min()).dt.total_milliseconds() / 3.6e6, pl.col("duration").sum() / _HOUR
@@ -150,8 +158,9 @@ def _drawn(
         each = of.get(kind) if grouped == row["signature"] else of.get((*kind[:2], None))
         cloud = (each or of[(*kind[:2], None)]).cloud
         place = turn * len(cloud) // turns
-        share = cloud.share[:, place]
-        draws[kind] = Draw(tuple(float(way) for way in share), float(cloud.chance[place]), float(cloud.length[place]), float(cloud.repair[place]), cloud.base)  # type: ignore[arg-type]
+        random, outage, stuck, dirty = (float(way) for way in cloud.share[:, place])
+        lasting = float(cloud.length[place]), float(cloud.repair[place])
+        draws[kind] = Draw((random, outage, stuck, dirty), float(cloud.chance[place]), *lasting, cloud.base)
     return draws
 
 
@@ -168,7 +177,8 @@ def _clusters(failing: Mapping[str, Sequence[Step]], failures: pl.DataFrame) -> 
 
 
 def _preview(  # noqa: PLR0913, PLR0917 - both sides of a comparison
-    phase: str, before: list[Outcome], after: list[list[Outcome]], calm: tuple[NDArray[np.float64], NDArray[np.float64]],
+    phase: str, before: list[Outcome], after: list[list[Outcome]],
+    calm: tuple[NDArray[np.float64], NDArray[np.float64]],
     clusters: NDArray[np.intp], rng: np.random.Generator,
 ) -> Preview:  # fmt: skip
     green = np.array([each.green for each in before], dtype=bool)

@@ -52,9 +52,10 @@ def compare(new: Array, old: Array, *, alpha: float = 0.05, unit: str = "hours t
     both = np.concatenate((new, old))
     if min(new.size, old.size) < LEAST_BUILDS:
         return Arms(
-            builds_new=new.size, builds_old=old.size, mean_new=_mean(new), mean_old=_mean(old), difference=None, low=None,
+            builds_new=new.size, builds_old=old.size, mean_new=_mean(new), mean_old=_mean(old), difference=None,
+            low=None,
             high=None, alpha=alpha, verdict="undecided",
-            why=f"{new.size} builds under the new phase and {old.size} under the old: too few, {LEAST_BUILDS} of each are needed",
+            why=f"{new.size} builds under the new phase, {old.size} under the old: it takes {LEAST_BUILDS} of each",
         )  # fmt: skip
     most = _CAP * float(np.median(both)) if float(np.median(both)) > 0 else np.inf
     one, other = np.minimum(new, most), np.minimum(old, most)
@@ -83,7 +84,8 @@ def _mean(values: Array) -> float | None:
 
 
 def _words(difference: float, low: float, high: float, unit: str, verdict: Verdict) -> str:
-    told = f"{abs(difference):.2f} {unit} {'more' if difference > 0 else 'less'} under the new phase ({low:+.2f} to {high:+.2f})"
+    sense = "more" if difference > 0 else "less"
+    told = f"{abs(difference):.2f} {unit} {sense} under the new phase ({low:+.2f} to {high:+.2f})"
     if verdict == "undecided":
         return f"{told}: no difference is proven yet"
     return f"{told}: the new phase is {verdict}, and looking again will not change that by chance"

@@ -1,4 +1,4 @@
-"""The shadow decisions, scored by what happened next: what the other phases would have done, and whether they were right."""
+"""The shadow decisions, scored by what happened next: what other phases would have done, and with what success."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class ShadowScore(Said):
     spared: int
     """It would not have retried, and the next attempt failed too."""
     right_retries: Interval | None
-    """Share of its retries that would have passed; the next attempt stands for the retry, which flatters it a little."""
+    """Share of its retries that would have passed; the next attempt stands for the retry, which flatters a little."""
     hours_saved: float
-    """Ways back and delays that its passing retries would have saved, less the attempts that its vain ones would have taken."""
+    """Ways back and delays saved by retries that would have passed, less the time of those in vain."""
 
 
 def score_shadows(attempts: pl.DataFrame) -> list[ShadowScore]:
-    """Score the shadow decisions in the `shadow` column (JSON, phase -> {action, ...}) of failed attempts, phase by phase."""
+    """Score the decisions in the `shadow` column (JSON, phase -> {action, ...}) of failed attempts, phase by phase."""
     if "shadow" not in attempts.columns or not attempts["shadow"].is_not_null().any():
         return []
     keys = ["pipeline", "build", "state", "run", "attempt"]
@@ -82,5 +82,5 @@ def _score(phase: str, rows: pl.DataFrame) -> ShadowScore:
         missed=int(left["passed"].sum()),
         spared=left.height - int(left["passed"].sum()),
         right_retries=rate(good.height, retried.height) if retried.height else None,
-        hours_saved=float(good["back"].sum() - vain["own"].sum()) / _HOUR,
+        hours_saved=(float(good["back"].sum()) - float(vain["own"].sum())) / _HOUR,
     )

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from analysis.costs import Costs
 from analysis.recovery import DIRTY, NOISE, OUTAGE, RANDOM, STUCK, repaired
-from toolkit.core.action import Action, Hold, Retry, Wait
+from toolkit.core.action import Action, Hold, Pause, Retry, Wait
+from toolkit.core.pipeline import StateConfig
 from toolkit.core.policy import Policy
 from toolkit.core.situation import Diagnosis, Situation
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from analysis.costs import Costs
-    from toolkit.core.pipeline import StateConfig
 
 Decide = Callable[[Situation, Policy], Action]
 _MOST_TURNS: Final = 60
@@ -132,7 +129,12 @@ class Walk:
             self.first_failed.clear()
         self._came_from = at
         self.outcome.green = step.status == "completed" and at == len(self.steps) - 1
-        if at and self.steps[at - 1].run == step.run and self.steps[at - 1].state == step.state and self.steps[at - 1].status == "failed":
+        if (
+            at
+            and self.steps[at - 1].run == step.run
+            and self.steps[at - 1].state == step.state
+            and self.steps[at - 1].status == "failed"
+        ):
             self.outcome.retries += 1
             self.outcome.futile += step.status == "failed"
 
@@ -188,12 +190,14 @@ class Walk:
         self.first_failed.setdefault(step.state, self.outcome.clock)
         before = self.earlier.setdefault(step.state, [])
         waits = 0.0
+        action: Action = Wait(reason="not asked yet", pause=Pause())
         for _ in range(_PROBES):
             now = self.outcome.clock + waits
             action = self.decide(
                 Situation(
-                    state=self.states[step.state], now_ms=round((self.steps[0].began + now) * 1000), failure=step.diagnosis,
-                    earlier=tuple(before), build_failures=self.failures, elapsed_seconds=now - self.first_failed[step.state],
+                    state=self.states[step.state], now_ms=round((self.steps[0].began + now) * 1000),
+                    failure=step.diagnosis, earlier=tuple(before), build_failures=self.failures,
+                    elapsed_seconds=now - self.first_failed[step.state],
                     build_minutes=now / 60,
                 ),
                 self.policy,
@@ -211,7 +215,7 @@ class Walk:
         if isinstance(action, Hold):
             return step.next == "never" or (step.decided == "hold" and not tried_in_place)
         resumes = bool(getattr(action, "resumable", False))
-        return step.next == "never" or step.next == ("resume" if resumes else "start_over")
+        return step.next in {"never", "resume" if resumes else "start_over"}
 
     def _way_back(self, step: Step, action: Action) -> tuple[bool, float, float]:
         """Give whether the next attempt is in place, after how long, and how much machine time goes by until then."""
@@ -232,7 +236,7 @@ class Walk:
         return self._beyond(at)
 
     def _beyond(self, at: int) -> int:
-        """Give the step behind the next recorded pass of the state; without one, finish by what the states usually take."""
+        """Give the step behind the next recorded pass of the state; without one, finish as states usually do."""
         state = self.steps[at].state
         for later in range(at + 1, len(self.steps)):
             if self.steps[later].state == state and self.steps[later].status == "completed":

@@ -37,10 +37,11 @@ def rate(hits: float, trials: float, *, before: tuple[float, float] = (0.5, 0.5)
 
 
 def recovery(episodes: pl.DataFrame) -> dict[tuple[str, int, str, str], Interval]:
-    """Give the chance that the next attempt recovers, for each (pipeline, state, class, signature), with 90 % intervals.
+    """Give for each (pipeline, state, class, signature) the chance that the next attempt recovers.
 
-    Partial pooling as a chain of Beta-binomials: a signature leans on its class at the state, that on the class, that on
-    all failures, each with the weight of two failures (Efron and Morris, JASA 70, 1975, for why this beats going alone).
+    Partial pooling as a chain of Beta-binomials: a signature leans on its class at the state, that on the class, that
+    on all failures, each with the weight of two failures
+    (why this beats going alone: Efron and Morris, JASA 70, 1975).
     Each failure counts in the mean, so that one more recovery never lowers it; the width follows from the incidents, as
     failures of one incident are hardly more than one.
     """
@@ -48,7 +49,9 @@ def recovery(episodes: pl.DataFrame) -> dict[tuple[str, int, str, str], Interval
     size = pl.len().over("incident", *_LEVELS)
     weighed = told.with_columns((1.0 / (1.0 + (size - 1) * _ALIKE)).alias("worth"))
     counted = weighed.group_by(_LEVELS).agg(
-        pl.col("recovered").sum().cast(pl.Float64).alias("passed"), pl.len().cast(pl.Float64).alias("tried"), pl.col("worth").sum()
+        pl.col("recovered").sum().cast(pl.Float64).alias("passed"),
+        pl.len().cast(pl.Float64).alias("tried"),
+        pl.col("worth").sum(),
     )
     rows = episodes.select(_LEVELS).unique().join(counted, on=list(_LEVELS), how="left").fill_null(0.0).sort(_LEVELS)
     mean = pl.lit(0.5)
@@ -59,7 +62,8 @@ def recovery(episodes: pl.DataFrame) -> dict[tuple[str, int, str, str], Interval
         rows = rows.with_columns(((passed + _LEANS * mean) / (tried + _LEANS)).alias("on"))
         mean = pl.col("on")
     rows = rows.with_columns(
-        ((pl.col("passed") + _LEANS * pl.col("on")) / (pl.col("tried") + _LEANS)).alias("mean"), pl.col("worth") + _LEANS
+        ((pl.col("passed") + _LEANS * pl.col("on")) / (pl.col("tried") + _LEANS)).alias("mean"),
+        pl.col("worth") + _LEANS,
     )
     means, worth = rows["mean"].to_numpy(), rows["worth"].to_numpy()
     ends = zip(*(stats.beta.ppf(tail, means * worth, (1 - means) * worth) for tail in _TAILS), strict=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 from analysis.recovery import OUTAGE, STUCK, Cloud, passes
+from toolkit.core.policy import Afterwards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +86,9 @@ class Schedule:
 class Answer:
     """An answer to a failure, with what it saves against starting over: priced, in hours to green, in machine hours."""
 
-    action: str
+    action: Literal["retry", "hold"]
     schedule: Schedule | None
-    then: str
+    then: Afterwards
     gain: Array
     hours: Array
     machine_hours: Array
@@ -120,7 +121,7 @@ class _Bill:
         self.price += share * prices.idle(seconds)
 
     def held(self, share: Array | float, stakes: Stakes, prices: Prices) -> None:
-        """Add the wait for a person, who is no sooner at a hold than at a build to be started over, and then a good attempt."""
+        """Add the wait for a person, who is no sooner at a hold than at a start-over, and then a good attempt."""
         hours = max(prices.response_hours, stakes.delay / _HOUR)
         self.hours += share * hours
         self.price += share * (prices.hour_to_green * hours + prices.attention_hour * prices.attention_hours)
@@ -179,7 +180,13 @@ def _nothing(failing: Array) -> _Bill:
     return _Bill(*(np.zeros(failing.shape[1]) for _ in range(3)))
 
 
-def _answer(action: str, schedule: Schedule | None, then: str, today: _Bill, bills: tuple[_Bill, ...]) -> Answer:
+def _answer(
+    action: Literal["retry", "hold"],
+    schedule: Schedule | None,
+    then: Afterwards,
+    today: _Bill,
+    bills: tuple[_Bill, ...],
+) -> Answer:
     return Answer(
         action, schedule, then,
         today.price - sum(each.price for each in bills),

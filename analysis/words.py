@@ -20,13 +20,13 @@ def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval,
         parts.append(_retry(learnt, answer, chance))
     elif action == "hold":
         parts.append(
-            f"Starting over hardly ever helps ({_percent(chance)}) and costs {duration_text(learnt.stakes.back)} each time:"
+            f"Starting over costs {duration_text(learnt.stakes.back)} each time and helps {_percent(chance)}:"
             " stop and let a person look."
         )
     elif action == "collect":
         parts.append(
-            f"{_capital(_what(answer))} promises {duration_text(max(answer.hours.mean(), 0.0) * 3600)} per failure, but it could"
-            f" still cost more than it saves. About {more} more failure{'s' * (more != 1)} would decide."
+            f"{_capital(_what(answer))} promises {duration_text(max(answer.hours.mean(), 0.0) * 3600)} per failure, but"
+            f" it could still cost more than it saves. About {more} more failure{'s' * (more != 1)} would decide."
         )
     else:
         parts.append(
@@ -34,7 +34,9 @@ def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval,
             f" {duration_text(learnt.stakes.fails)}, the chance is {_percent(chance)}: starting over is as good."
         )
     if learnt.lent >= 0.5:  # noqa: PLR2004 - less than half an occasion is not worth a word
-        parts.append(f"Similar failures elsewhere count for {learnt.lent:.0f} more occasion{'s' * (round(learnt.lent) != 1)}.")
+        parts.append(
+            f"Similar failures elsewhere count for {learnt.lent:.0f} more occasion{'s' * (round(learnt.lent) != 1)}."
+        )
     return " ".join(parts)
 
 
@@ -59,7 +61,10 @@ def _seen(learnt: Learnt) -> str:
 
 def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
     saved = duration_text(max(0.0, float(answer.hours.mean())) * 3600)
-    text = f"{_capital(_what(answer))}: the first retry recovers {_percent(chance)}, and it saves {saved} per failure, as starting over takes {duration_text(learnt.stakes.back)}."
+    text = (
+        f"{_capital(_what(answer))}: the first retry recovers {_percent(chance)}, and it saves {saved} per failure,"
+        f" as starting over takes {duration_text(learnt.stakes.back)}."
+    )
     if not learnt.in_place:
         text += " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for."
     if answer.then == "hold":

@@ -1,4 +1,4 @@
-"""Simulated worlds whose truth is known: how their failures really behave, what history they leave, what each answer costs."""
+"""Simulated worlds of known truth: how failures really behave, what history they leave, what each answer costs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_START_OVERS = 10
 
 @dataclass(frozen=True)
 class Mode:
-    """One way in which a state fails; `message` with `{n}` differs each time, `failure_class` None leaves it unclassified."""
+    """One way in which a state fails; `{n}` in a message differs each time, class None leaves it unclassified."""
 
     state: int
     kind: Kind
@@ -91,14 +91,13 @@ def live(world: World, builds: int, seed: int) -> pl.DataFrame:
     """Let a world live through so many builds, started over whenever they fail; give their attempts."""
     rng = np.random.default_rng(seed)
     until = builds * world.spacing * 1.5 + 400 * HOUR
-    outages = {
-        number: _outages(mode, until, rng) for number, mode in enumerate(world.modes) if mode.kind == "outage"
-    }
+    outages = {number: _outages(mode, until, rng) for number, mode in enumerate(world.modes) if mode.kind == "outage"}
     life = _Life(world, rng, outages)
     begin = 0.0
     for build in range(builds):
         begin += rng.exponential(world.spacing)
-        _build(life, f"b-{build:05d}", begin)
+        stuck = {place for place, mode in enumerate(world.modes) if mode.kind == "stuck" and rng.random() < mode.rate}
+        _Build(life, f"b-{build:05d}", begin, stuck).live()
     return _frame(life.rows)
 
 
@@ -111,77 +110,87 @@ def _outages(mode: Mode, until: float, rng: np.random.Generator) -> tuple[Array,
     return begins, begins + lengths
 
 
-def _build(life: _Life, build: str, begin: float) -> None:
-    world, rng = life.world, life.rng
-    stuck = {number for number, mode in enumerate(world.modes) if mode.kind == "stuck" and rng.random() < mode.rate}
-    failed: dict[int, int] = {}  # mode -> failures of the kind so far
-    marred: set[int] = set()
-    attempts: dict[int, int] = {}
-    now, run = begin, 1
-    vain = 0
-    place = 0
-    while run <= MOST_START_OVERS + 1:
-        code, seconds = world.states[place]
-        struck = _struck(life, code, now, stuck, failed, marred)
-        attempts[code] = attempts.get(code, 0) + 1
-        took = seconds * rng.lognormal(0, 0.1) if struck is None else world.fails_after(world.modes[struck]) * rng.lognormal(0, 0.2)
-        life.rows.append(_row(world, build, run, code, attempts[code], now, took, struck, rng))
-        now += took
-        if struck is None:
-            for number, mode in enumerate(world.modes):
-                if mode.state == code:
-                    failed.pop(number, None)
-            place += 1
-            if place == len(world.states):
+@dataclass
+class _Build:
+    """One build on its way to green."""
+
+    life: _Life
+    name: str
+    now: float
+    stuck: set[int]
+    failed: set[int] = field(default_factory=set)
+    """Modes that struck at the last attempt at their state."""
+    marred: set[int] = field(default_factory=set)
+    attempts: dict[int, int] = field(default_factory=dict)
+    run: int = 1
+    vain: int = 0
+
+    def live(self) -> None:
+        """Run the states one after the other, from the first again after each failure, until green or given up."""
+        world, place = self.life.world, 0
+        while place < len(world.states) and self.run <= MOST_START_OVERS + 1:
+            code, _ = world.states[place]
+            struck = self.struck(code)
+            self.attempt(code, struck)
+            if struck is None:
+                self.failed -= {number for number, mode in enumerate(world.modes) if mode.state == code}
+                place += 1
+            elif not self.goes_on(struck):
                 return
-            continue
-        failed[struck] = failed.get(struck, 0) + 1
+            elif self.life.rng.random() < world.in_place:
+                self.now += self.life.rng.uniform(5, 60)
+            else:
+                self.now += self.life.rng.exponential(world.delay)
+                self.marred.clear()
+                self.run, place = self.run + 1, 0
+
+    def struck(self, code: int) -> int | None:
+        """Give the mode that strikes an attempt at a state now."""
+        for number, mode in enumerate(self.life.world.modes):
+            chance = (1 - mode.recovers) if number in self.failed else mode.rate
+            if mode.state == code and (
+                number in self.stuck if mode.kind == "stuck"
+                else self.life.down(number, self.now) if mode.kind == "outage"
+                else number in self.marred or self.life.rng.random() < chance
+            ):  # fmt: skip
+                return number
+        return None
+
+    def attempt(self, code: int, struck: int | None) -> None:
+        """Record an attempt and let its time pass."""
+        world, rng = self.life.world, self.life.rng
+        mode = world.modes[struck] if struck is not None else None
+        took = (
+            world.fails_after(mode) * rng.lognormal(0, 0.2)
+            if mode
+            else dict(world.states)[code] * rng.lognormal(0, 0.1)
+        )
+        self.attempts[code] = self.attempts.get(code, 0) + 1
+        self.life.rows.append({
+            "build": self.name, "pipeline": world.name, "run": self.run, "state": code, "name": f"state {code}",
+            "attempt": self.attempts[code], "status": "failed" if mode else "completed",
+            "started": round((_START + self.now) * 1000), "ended": round((_START + self.now + took) * 1000),
+            "duration": took, "error": mode.message.format(n=rng.integers(10**6), w=_word(rng)) if mode else None,
+            "class": mode.failure_class if mode else None, "signature": mode.signature if mode else None,
+        })  # fmt: skip
+        self.now += took
+
+    def goes_on(self, struck: int) -> bool:
+        """Tell whether anybody starts over after a failure; what is stuck is repaired or given up after a while."""
+        world = self.life.world
+        self.failed.add(struck)
         if world.modes[struck].kind == "dirty":
-            marred.add(struck)
-        if struck in stuck:
-            vain += 1
-            if vain > world.vain:
-                if rng.random() > world.repaired:
-                    return
-                stuck.discard(struck)
-                now += rng.exponential(world.response * HOUR)
-        if rng.random() < world.in_place:
-            now += rng.uniform(5, 60)
-            continue
-        now += rng.exponential(world.delay)
-        marred.clear()
-        run += 1
-        place = 0
-
-
-def _struck(life: _Life, code: int, now: float, stuck: set[int], failed: dict[int, int], marred: set[int]) -> int | None:  # noqa: PLR0913, PLR0917 - a build's whole situation
-    for number, mode in enumerate(life.world.modes):
-        if mode.state != code:
-            continue
-        before = failed.get(number, 0)
-        chance = (1 - mode.recovers) if before else mode.rate
-        hit = (
-            number in stuck if mode.kind == "stuck"
-            else life.down(number, now) if mode.kind == "outage"
-            else True if number in marred
-            else life.rng.random() < chance
-        )  # fmt: skip
-        if hit:
-            return number
-    return None
-
-
-def _row(  # noqa: PLR0913, PLR0917 - the columns of a row
-    world: World, build: str, run: int, code: int, attempt: int, now: float, took: float, struck: int | None, rng: np.random.Generator
-) -> dict[str, Any]:
-    mode = world.modes[struck] if struck is not None else None
-    return {
-        "build": build, "pipeline": world.name, "run": run, "state": code, "name": f"state {code}", "attempt": attempt,
-        "status": "failed" if mode else "completed", "started": round((_START + now) * 1000),
-        "ended": round((_START + now + took) * 1000), "duration": took,
-        "error": mode.message.format(n=rng.integers(10**6), w=_word(rng)) if mode else None,
-        "class": mode.failure_class if mode else None, "signature": mode.signature if mode else None,
-    }  # fmt: skip
+            self.marred.add(struck)
+        if struck not in self.stuck:
+            return True
+        self.vain += 1
+        if self.vain <= world.vain:
+            return True
+        if self.life.rng.random() > world.repaired:
+            return False
+        self.stuck.discard(struck)
+        self.now += self.life.rng.exponential(world.response * HOUR)
+        return True
 
 
 def _word(rng: np.random.Generator) -> str:
@@ -235,7 +244,7 @@ def hours_to_green(world: World, mode: Mode, plan: Plan, draws: int = 4000, seed
 
 
 def truly_recovers(world: World, mode: Mode, wait: float | None, seed: int = 5) -> float:
-    """Give the true chance that the first attempt passes: in place after `wait` seconds, or by a start-over when None."""
+    """Give the true chance that the first attempt passes: in place after `wait` seconds, by a start-over when None."""
     gap = wait if wait is not None else world.delay + world.lead(mode.state)
     if mode.kind == "outage":
         over = min(1.0, gap / mode.outage) if mode.steady else float(-np.expm1(-gap / mode.outage))
@@ -266,7 +275,7 @@ def best_plan(world: World, mode: Mode) -> tuple[Plan, float]:
 STATES = ((5, 1800.0), (10, 600.0), (20, 1500.0), (40, 2400.0), (65, 1200.0), (70, 600.0), (90, 300.0))
 
 
-def _net(state: int, kind: Kind, rate: float, **more: Any) -> Mode:  # noqa: ANN401 - the fields of a Mode
+def _net(state: int, kind: Kind, rate: float, **more: Any) -> Mode:
     return Mode(state, kind, rate, "net.timeout", "network", "connect timed out", **more)
 
 
@@ -282,40 +291,76 @@ def worlds() -> tuple[World, ...]:
         World("outage-steady", STATES, (_net(65, "outage", 0.1, outage=900.0, steady=True, fails_after=30.0),)),
         World("outage-long", STATES, (_net(20, "outage", 0.1, outage=6 * HOUR, fails_after=60.0),)),
         World("sticky", STATES, (replace(broken, state=65),)),
-        World("sticky-unclassified", STATES, (replace(broken, signature=None, failure_class=None, message="E{n} role {w} broke"),)),
+        World(
+            "sticky-unclassified",
+            STATES,
+            (replace(broken, signature=None, failure_class=None, message="E{n} role {w} broke"),),
+        ),
         World("dirty", STATES, (Mode(20, "dirty", 0.15, "disk.lock", "dirty", "lock file exists"),)),
         World("dirty-misleading", STATES, (_net(20, "dirty", 0.15, fails_after=1400.0),)),
         World("dirty-seen", STATES, (_net(40, "dirty", 0.15),), in_place=0.3),
-        World("hanging-lucky", STATES, (Mode(40, "random", 0.12, "time.limit", "timeout", "timed out", recovers=0.8, fails_after=7200.0),)),
-        World("hanging-hopeless", STATES, (Mode(40, "stuck", 0.08, "time.limit", "timeout", "timed out", fails_after=7200.0),)),
+        World(
+            "hanging-lucky",
+            STATES,
+            (Mode(40, "random", 0.12, "time.limit", "timeout", "timed out", recovers=0.8, fails_after=7200.0),),
+        ),
+        World(
+            "hanging-hopeless",
+            STATES,
+            (Mode(40, "stuck", 0.08, "time.limit", "timeout", "timed out", fails_after=7200.0),),
+        ),
         World("misleading-network", STATES, (_net(70, "stuck", 0.1, fails_after=900.0),)),
-        World("misleading-config", STATES, (Mode(65, "random", 0.15, "config.missing", "config", "no such file", recovers=0.9),)),
-        World("unknown-random", STATES, (Mode(65, "random", 0.15, None, None, "E{n} vmforge broker lost", recovers=0.85),)),
+        World(
+            "misleading-config",
+            STATES,
+            (Mode(65, "random", 0.15, "config.missing", "config", "no such file", recovers=0.9),),
+        ),
+        World(
+            "unknown-random", STATES, (Mode(65, "random", 0.15, None, None, "E{n} vmforge broker lost", recovers=0.85),)
+        ),
         World("unknown-unique", STATES, (Mode(65, "random", 0.15, None, None, "{w} {w} {w} {n}", recovers=0.85),)),
-        World("unknown-mixed", STATES, (
-            Mode(40, "random", 0.1, None, None, "handshake with forge lost, code {n}", recovers=0.9),
-            Mode(40, "stuck", 0.1, None, None, "assertion on {w} does not hold"),
-        )),
+        World(
+            "unknown-mixed",
+            STATES,
+            (
+                Mode(40, "random", 0.1, None, None, "handshake with forge lost, code {n}", recovers=0.9),
+                Mode(40, "stuck", 0.1, None, None, "assertion on {w} does not hold"),
+            ),
+        ),
         World("hardly-any", STATES, (_net(40, "random", 0.004),)),
         World("nothing-fails-late", STATES, (_net(5, "random", 0.02, fails_after=1700.0, recovers=0.3),)),
-        World("everything", STATES, (
-            _net(5, "random", 0.1, fails_after=30.0), _net(20, "outage", 0.06, outage=1200.0, fails_after=30.0),
-            replace(broken, rate=0.06), Mode(65, "dirty", 0.08, "disk.lock", "dirty", "lock file exists"),
-            Mode(70, "random", 0.08, None, None, "E{n} guest agent not found", recovers=0.7),
-            Mode(90, "stuck", 0.05, "test.failed", "test", "2 tests failed"),
-        ), spacing=2400.0),
-        World("slow-people", STATES, (_net(40, "random", 0.15, recovers=0.7), replace(broken, state=70)), delay=4 * HOUR, response=8.0),
-        World("one-signature-two-causes", STATES, (
-            Mode(65, "random", 0.1, "pkg.get", "network", "cannot fetch", recovers=0.9),
-            Mode(65, "stuck", 0.08, "pkg.get", "network", "cannot fetch"),
-        )),
-    )  # fmt: skip
+        World(
+            "everything",
+            STATES,
+            (
+                _net(5, "random", 0.1, fails_after=30.0),
+                _net(20, "outage", 0.06, outage=1200.0, fails_after=30.0),
+                replace(broken, rate=0.06),
+                Mode(65, "dirty", 0.08, "disk.lock", "dirty", "lock file exists"),
+                Mode(70, "random", 0.08, None, None, "E{n} guest agent not found", recovers=0.7),
+                Mode(90, "stuck", 0.05, "test.failed", "test", "2 tests failed"),
+            ),
+            spacing=2400.0,
+        ),
+        World(
+            "slow-people",
+            STATES,
+            (_net(40, "random", 0.15, recovers=0.7), replace(broken, state=70)),
+            delay=4 * HOUR,
+            response=8.0,
+        ),
+        World(
+            "one-signature-two-causes",
+            STATES,
+            (
+                Mode(65, "random", 0.1, "pkg.get", "network", "cannot fetch", recovers=0.9),
+                Mode(65, "stuck", 0.08, "pkg.get", "network", "cannot fetch"),
+            ),
+        ),
+    )
 
 
-Policy = Callable[[Mode], Plan] if TYPE_CHECKING else Any
-
-
-def saving(world: World, weights: Sequence[float], plan_of: Policy) -> float:
+def saving(world: World, weights: Sequence[float], plan_of: Callable[[Mode], Plan]) -> float:
     """Give hours saved for each weighted failure of a world's modes, against starting over."""
     total = 0.0
     for mode, weight in zip(world.modes, weights, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from scipy.stats import rankdata
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
 
 from analysis.attempts import tidy, understood
 from analysis.episodes import episodes
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-DATA = Path(os.environ.get("TOOLKIT_BENCH_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("TOOLKIT_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NAME = "ozone-early.jsonl"
 DRAWS = 500
 
@@ -47,7 +43,9 @@ def recorded() -> pl.DataFrame | None:
     starts = events.filter(pl.col("status") == "started").select(*key, pl.col("ts").alias("started"), turn)
     ends = events.filter(pl.col("status") != "started").with_columns(turn).rename({"ts": "ended"})
     paired = ends.join(starts, on=[*key, "turn"], how="left").sort("pipeline", "build", "state", "run", "turn")
-    return paired.with_columns((pl.int_range(pl.len()).over("pipeline", "build", "state") + 1).alias("attempt")).drop("turn")
+    return paired.with_columns((pl.int_range(pl.len()).over("pipeline", "build", "state") + 1).alias("attempt")).drop(
+        "turn"
+    )
 
 
 def brier(chances: Array, recovered: Array) -> float:
@@ -80,7 +78,7 @@ def main() -> None:
     resolved = happened + told["gap"].to_numpy() + told["next_duration"].fill_null(0.0).to_numpy()
     place = np.array([f"{pipeline} {state}" for pipeline, state in told.select("pipeline", "state").iter_rows()])
     begun = time.perf_counter()
-    predicted = {"constant": [], "per state": [], "outlook": []}
+    predicted: dict[str, list[float]] = {"constant": [], "per state": [], "outlook": []}
     for row in range(recovered.size):
         past = resolved < happened[row]
         here = past & (place == place[row])
@@ -92,7 +90,10 @@ def main() -> None:
     rng = np.random.default_rng(3)
     incidents = told["incident"].to_numpy()
     kinds = np.unique(incidents)
-    print(f"{recovered.size} failures that were tried again, {recovered.mean():.1%} recovered; 90 % by bootstrap over {kinds.size} incidents")
+    print(
+        f"{recovered.size} failures that were tried again, {recovered.mean():.1%} recovered;"
+        f" 90 % by bootstrap over {kinds.size} incidents"
+    )
     for name, listed in predicted.items():
         chances = np.array(listed)
         scores: tuple[list[float], list[float]] = ([], [])
@@ -100,7 +101,10 @@ def main() -> None:
             drawn = np.concatenate([np.flatnonzero(incidents == each) for each in rng.choice(kinds, kinds.size)])
             scores[0].append(brier(chances[drawn], recovered[drawn]))
             scores[1].append(auc(chances[drawn], recovered[drawn]))
-        print(f"{name:10} Brier {bounds(brier(chances, recovered), scores[0])}  AUC {bounds(auc(chances, recovered), scores[1])}")
+        print(
+            f"{name:10} Brier {bounds(brier(chances, recovered), scores[0])}"
+            f"  AUC {bounds(auc(chances, recovered), scores[1])}"
+        )
     print(f"{1000 * took / recovered.size:.1f} ms per prediction, refitted each time")
 
 

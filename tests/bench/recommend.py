@@ -1,19 +1,19 @@
-"""How much of the best possible saving the recommendation captures in worlds whose truth is known, and where it harms."""
+"""How much of the best possible saving the recommendation captures in worlds of known truth, and where it harms."""
 
 from __future__ import annotations
 
 import sys
 import time
 import warnings
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
+from typing import TYPE_CHECKING
 
 from analysis.recommend import recommend
-from analysis.recommendation import Interval, Recommendation, RuleAdvice
 from analysis.waits import Prices
 from tests.worlds import Mode, Plan, World, best_plan, hours_to_green, live, saving, truly_recovers, worlds
 from toolkit.core.failure import Classifier
+
+if TYPE_CHECKING:
+    from analysis.recommendation import Interval, Recommendation, RuleAdvice
 
 SIZES = (50, 200, 1000)
 SEEDS = (7, 8, 9)
@@ -116,7 +116,10 @@ def main() -> None:
         gains["design"] = [saving(world, weights, by_design)]
         shares = {name: max(-1.0, mean(told) / max(best, NOTHING * baseline)) for name, told in gains.items()}
         if best < NOTHING * baseline:
-            shares = {name: 1.0 if mean(told) > -HARM * baseline else share for (name, told), share in zip(gains.items(), shares.values(), strict=True)}
+            shares = {
+                name: 1.0 if mean(told) > -HARM * baseline else share
+                for (name, told), share in zip(gains.items(), shares.values(), strict=True)
+            }
         for name, share in shares.items():
             totals.setdefault(name, []).append(share)
             if mean(gains[name]) < -HARM * baseline:
@@ -125,9 +128,15 @@ def main() -> None:
     print()
     for name in columns:
         bad = harmed.get(name, [])
-        print(f"{name:12} {mean(totals[name]):6.1%} of the best, harm in {len(bad)} of {len(chosen)} worlds {' '.join(bad)}")
+        print(
+            f"{name:12} {mean(totals[name]):6.1%} of the best,"
+            f" harm in {len(bad)} of {len(chosen)} worlds {' '.join(bad)}"
+        )
     for size, (hits, asked, retries, tried) in covered.items():
-        print(f"after {size} builds, 90 % intervals held the truth: next attempt {hits} of {asked}, retry in place {retries} of {tried}")
+        print(
+            f"after {size} builds, 90 % intervals held the truth:"
+            f" next attempt {hits} of {asked}, retry in place {retries} of {tried}"
+        )
     print(f"{mean(seconds):.2f} s per recommendation")
 
 
