@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from toolkit.core.phase import PHASES, PhaseName, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from toolkit.core.action import Action
     from toolkit.core.policy import Policy
     from toolkit.core.situation import Situation
 
-    Decide = Callable[[Situation, Policy], Action]
+Decide = Callable[["Situation", "Policy"], "Action"]
 
-__all__ = ["PHASES", "PhaseName", "canonical", "phase"]
+__all__ = ["PHASES", "Decide", "PhaseName", "canonical", "phase"]
 
 
 def phase(name: str) -> Decide:

@@ -30,7 +30,7 @@ class Shell:
         )  # fmt: skip
         return ended.returncode, ended.stdout, ended.stderr
 
-    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - any document
+    def json(self, *arguments: str) -> Any:
         """Type a command with `--json`, which must succeed; gives the document."""
         code, out, error = self.run(*arguments, "--json")
         assert code == 0, error

@@ -39,8 +39,12 @@ def main() -> None:
         print(f"{each:28}{median(taken) * 1000:8.1f} ms{median(taken) / base:8.1f} x")
     names = [line.rpartition("|")[2].strip() for line in told.splitlines() if line.startswith("import time:")]
     ours = sorted(name for name in names if name.startswith(("toolkit", "phases")))
-    others = sorted(name for name in names if "." not in name and not name.startswith(("_", "toolkit", "phases", "imported")))
-    print(f"\n`toolkit run -- true` imports {len(ours)} modules of ours and, with Python's own start: {', '.join(others)}")
+    others = sorted(
+        name for name in names if "." not in name and not name.startswith(("_", "toolkit", "phases", "imported"))
+    )
+    print(
+        f"\n`toolkit run -- true` imports {len(ours)} modules of ours and, with Python's own start: {', '.join(others)}"
+    )
 
 
 if __name__ == "__main__":

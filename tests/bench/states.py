@@ -11,13 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from typing import TYPE_CHECKING
+
 from peers import peers_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATES = 200
 ROUNDS = 7
@@ -26,7 +30,8 @@ STEPS = f"i=0; while [ $i -lt {STATES} ]; do state $i step -- /bin/true; i=$((i 
 DBOS = f"""
 import os, subprocess
 from dbos import DBOS
-DBOS(config={{"name": "bench", "system_database_url": "sqlite:///dbos.sqlite", "log_level": "ERROR", "run_admin_server": False}})
+DBOS(config={{"name": "bench", "system_database_url": "sqlite:///dbos.sqlite", "log_level": "ERROR",
+              "run_admin_server": False}})
 @DBOS.step()
 def step(number): subprocess.run(["/bin/true"], check=True)
 @DBOS.workflow()
@@ -99,7 +104,9 @@ def _fresh(command: list[str], folder: Path, kept: str) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def _syncs(folder: Path, number: int) -> float:

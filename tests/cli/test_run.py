@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.transcripts import Shell
+if TYPE_CHECKING:
+    from tests.transcripts import Shell
 
+SECRET = "hunter2-hunter2"  # noqa: S105 - it is the test's own
 BUILD = """#!/bin/bash
-command -v toolkit >/dev/null && eval "$(toolkit shell)" || state() { while [ "$1" != -- ]; do shift; done; shift; "$@"; }
+command -v toolkit >/dev/null && eval "$(toolkit shell)"
 set -e
 echo preparing
 state 5 kickstart -- echo installing
@@ -26,7 +28,11 @@ state 100 done -- echo ready
 def test_a_failed_build_and_its_start_over(shell: Shell) -> None:
     """A wrapped build fails as it would bare, is started over by hand, and both runs are one build."""
     build = shell.script("build.sh", BUILD)
-    assert shell.run("run", "--", build) == (28, "preparing\ninstalling\nconfiguring\n", "curl: (28) Connection timed out\n")
+    assert shell.run("run", "--", build) == (
+        28,
+        "preparing\ninstalling\nconfiguring\n",
+        "curl: (28) Connection timed out\n",
+    )
     (shell.folder / "mirror-is-up").touch()
     assert shell.run("run", "--", build) == (0, "preparing\ninstalling\nconfiguring\nready\n", "")
     builds = shell.json("builds")["builds"]
@@ -38,7 +44,10 @@ def test_a_failed_build_and_its_start_over(shell: Shell) -> None:
         (5, "started", 2), (5, "completed", 2), (20, "started", 2), (20, "completed", 2),
         (100, "started", 1), (100, "completed", 1),
     ]  # fmt: skip
-    assert shell.run("logs", "b-0001", "--state", "20", "--attempt", "1")[1] == "configuring\ncurl: (28) Connection timed out\n"
+    assert (
+        shell.run("logs", "b-0001", "--state", "20", "--attempt", "1")[1]
+        == "configuring\ncurl: (28) Connection timed out\n"
+    )
     why = shell.json("why", "b-0001")["failures"]
     assert [(each["class"], each["signature"], each["exit_code"]) for each in why] == [("network", "net.timeout", 28)]
 
@@ -68,7 +77,8 @@ def test_a_build_that_names_no_state(shell: Shell) -> None:
 
 def test_markers_in_the_output(shell: Shell) -> None:
     """A script that only prints markers is tracked, and its log is cut at them."""
-    lines = "::state 5 started kickstart::\\nA\\n::state 5 completed::\\n::state 10 started::\\nB\\n::state 10 failed - no mirror::\\n"
+    first = "::state 5 started kickstart::\\nA\\n::state 5 completed::\\n"
+    lines = first + "::state 10 started::\\nB\\n::state 10 failed - no mirror::\\n"
     assert shell.run("run", "--", "sh", "-c", f"printf '{lines}'; exit 3")[0] == 3
     assert shell.statuses("b-0001") == [(5, "started", 1), (5, "completed", 1), (10, "started", 1), (10, "failed", 1)]
     assert shell.json("status")["stateHistory"][-1]["error"] == "no mirror"
@@ -82,14 +92,20 @@ def test_configured_markers(shell: Shell) -> None:
         "[[states]]\ncode = 10\nname = 'green'\nmarker = '^Image written'\n"
     )
     assert shell.run("run", "--", "sh", "-c", "echo 'Starting install, x'; echo 'Image written'")[0] == 0
-    assert shell.statuses("b-0001") == [(5, "started", 1), (5, "completed", 1), (10, "started", 1), (10, "completed", 1)]
+    assert shell.statuses("b-0001") == [
+        (5, "started", 1),
+        (5, "completed", 1),
+        (10, "started", 1),
+        (10, "completed", 1),
+    ]
 
 
 def test_states_from_any_language(shell: Shell) -> None:
     """`toolkit state` tells of states from a program that is no shell script."""
     program = (
         "import subprocess as s; t = lambda *a: s.run(['toolkit', 'state', *a], check=True);"
-        "t('start', '5', '--name', 'kickstart'); t('complete', '5'); t('start', '20'); t('fail', '20', '--error', 'no disk')"
+        "t('start', '5', '--name', 'kickstart'); t('complete', '5');"
+        "t('start', '20'); t('fail', '20', '--error', 'no disk')"
     )
     assert shell.run("run", "--", sys.executable, "-c", program) == (0, "", "")
     assert shell.statuses("b-0001") == [(5, "started", 1), (5, "completed", 1), (20, "started", 1), (20, "failed", 1)]
@@ -190,7 +206,9 @@ def test_refusals_before_the_child_starts(shell: Shell) -> None:
 
 def test_the_environment_of_a_build(shell: Shell) -> None:
     """Only the documented variables are added."""
-    bare = subprocess.run(["env"], env=shell.environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    bare = subprocess.run(
+        ["env"], env=shell.environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     wrapped = shell.run("run", "--", "env")[1].splitlines()
     added = {line.partition("=")[0] for line in wrapped} - {line.partition("=")[0] for line in bare}
     assert added == {"TOOLKIT_BUILD", "TOOLKIT_RUN", "TOOLKIT_SHELL", "TOOLKIT_WIRE"}
@@ -208,8 +226,8 @@ def test_nothing_of_ours_is_left_behind(shell: Shell) -> None:
 
 def test_a_secret_is_not_recorded(shell: Shell) -> None:
     """The value of a variable that looks secret reaches the caller but not the log nor the history."""
-    code, out, _ = shell.run("run", "--", "sh", "-c", "echo token $API_TOKEN; exit 1", API_TOKEN="hunter2-hunter2")
-    assert (code, out) == (1, "token hunter2-hunter2\n")
+    code, out, _ = shell.run("run", "--", "sh", "-c", "echo token $API_TOKEN; exit 1", API_TOKEN=SECRET)
+    assert (code, out) == (1, f"token {SECRET}\n")
     assert "hunter2" not in shell.run("logs")[1]
     assert "hunter2" not in shell.run("history", "--jsonl")[1]
     files = (path for path in (shell.folder / ".toolkit").rglob("*") if path.is_file())
@@ -224,4 +242,4 @@ def test_time_is_spent_on_the_build(shell: Shell) -> None:
     line = shell.json("history")["events"][-1]
     assert 1 <= line["duration"] <= passed
     assert Path(shell.folder / ".toolkit" / "history.db").exists()
-    assert os.path.basename(shell.folder) == shell.json("status")["pipeline"]
+    assert shell.folder.name == shell.json("status")["pipeline"]

@@ -9,12 +9,15 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit.supervise import shell_helper
 from toolkit.supervise.wire import Request, Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHELLS = [["dash"], ["bash"], ["zsh"], ["busybox", "sh"]]
 Answer = Callable[[Request, Wire], str]
@@ -58,7 +61,9 @@ def supervisor(folder: Path, answer: Answer) -> Iterator[tuple[dict[str, str], l
 def run(shell: list[str], script: str, environment: dict[str, str]) -> tuple[int, str, str]:
     """Run a script with the helper in it; gives exit code, stdout and stderr."""
     text = f". {shell_helper()}\n{script}"
-    ended = subprocess.run([*shell, "-c", text], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(
+        [*shell, "-c", text], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
     return ended.returncode, ended.stdout, ended.stderr
 
 

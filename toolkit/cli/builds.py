@@ -54,7 +54,7 @@ def status(
     _print_status(progress)
 
 
-def builds(  # noqa: PLR0913, PLR0917 - one option for each thing to choose builds by
+def builds(
     as_json: JsonOption = False,
     held: Annotated[bool, typer.Option("--held", help="Only builds that wait for a person.")] = False,
     pipeline: Annotated[str | None, typer.Option(help="Only builds of this pipeline.")] = None,
@@ -257,8 +257,8 @@ def _row_shape(row: BuildRow) -> dict[str, Any]:
     return {
         "build": row.build, "pipeline": row.pipeline, "target": row.target, "currentState": row.current,
         "status": row.status, "held": row.held, "runs": row.runs, "abandoned": row.abandoned, "degraded": row.degraded,
-        "started": None if row.started_ms is None else rfc3339(row.started_ms),
-        "updated": None if row.updated_ms is None else rfc3339(row.updated_ms),
+        "started": rfc3339(row.started_ms),
+        "updated": rfc3339(row.updated_ms),
     }  # fmt: skip
 
 

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, print_table
+from toolkit.cli.opening import (
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    history_of,
+    open_project,
+    print_json,
+    print_table,
+)
 from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
     from analysis.history import History
     from toolkit.core.events import Event
     from toolkit.project import Project
-
 
 
 def register(cli: typer.Typer) -> None:
@@ -27,9 +34,13 @@ def register(cli: typer.Typer) -> None:
         cli.command()(command)
 
 
-def import_(  # noqa: PLR0913, PLR0917 - what a raw log does not say has to be said
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Events, build records or raw logs; - is stdin.")],
-    build: Annotated[str | None, typer.Option(metavar="ID", help="For a raw log: the build; else the file's name.")] = None,
+def import_(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Events, build records or raw logs; - is stdin.")
+    ],
+    build: Annotated[
+        str | None, typer.Option(metavar="ID", help="For a raw log: the build; else the file's name.")
+    ] = None,
     target: Annotated[str | None, typer.Option(metavar="TEXT", help="For a raw log: the target.")] = None,
     exit_code: Annotated[int | None, typer.Option(help="For a raw log: how the build ended.")] = None,
     as_json: JsonOption = False,
@@ -189,14 +200,14 @@ def _histories(
     from toolkit.importers.records import read_records
 
     if name == "-":
-        content, shown, written = sys.stdin.buffer.read(), "stdin", time.time()
-        source: Any = io.BytesIO(content)
+        shown, written = "stdin", time.time()
+        source: Any = io.BytesIO(sys.stdin.buffer.read())
     elif os.path.isfile(name):
         shown, written = name, os.path.getmtime(name)
         source = Path(name)
     else:
         raise NotFound(f"there is no file {name}", hint="Name a file that exists, or - for stdin.")
-    with io.BytesIO(content) if name == "-" else open(name, "rb") as file:
+    with source if name == "-" else open(name, "rb") as file:
         head = file.read(HEAD)
         file.seek(0)
         kind = kind_of(head)
@@ -208,9 +219,13 @@ def _histories(
             raise BadInput(f"{shown} is empty")
         else:
             yield read_log(
-                file, shown, build=build or os.path.splitext(os.path.basename(shown))[0], written_ms=int(written * 1000),
+                file, shown, build=build or _stem(shown), written_ms=int(written * 1000),
                 states=project.states, pipeline=project.pipeline.name, target=target, exit_code=exit_code,
             )  # fmt: skip
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _exported(project: Project, store: str | None, build: str | None) -> Iterator[dict[str, Any]]:
@@ -247,7 +262,4 @@ def _url(project: Project, store: str | None) -> str:
 
 
 def _sql_hint() -> str:
-    return "The tables are events, attempts, runs and builds; `toolkit sql \"describe attempts\"` lists columns."
-
-
-
+    return 'The tables are events, attempts, runs and builds; `toolkit sql "describe attempts"` lists columns.'

@@ -17,7 +17,9 @@ def register(cli: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[str | None, typer.Argument(metavar="[FOLDER]", help="Where to play; else a temporary one.")] = None,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[FOLDER]", help="Where to play; else a temporary one.")
+    ] = None,
 ) -> int:
     """Show the toolkit at work: import a history, run a real build that fails and is started over, read the report.
 

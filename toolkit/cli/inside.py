@@ -18,9 +18,15 @@ def register(cli: typer.Typer) -> None:
 
 def run(
     command: Annotated[list[str] | None, typer.Argument(metavar="[--] COMMAND...", help="The build.")] = None,
-    build: Annotated[str | None, typer.Option(metavar="ID", help="Continue this build; `new` always begins one.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="TEXT", help="What the image is for; links start-overs.")] = None,
-    label: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Note this with the build; repeatable.")] = None,
+    build: Annotated[
+        str | None, typer.Option(metavar="ID", help="Continue this build; `new` always begins one.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the image is for; links start-overs.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="Note this with the build; repeatable.")
+    ] = None,
     phase: Annotated[str | None, typer.Option(metavar="PHASE", help="Another phase than toolkit.toml's.")] = None,
     project: ProjectOption = None,
     store: StoreOption = None,

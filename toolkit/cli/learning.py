@@ -11,7 +11,7 @@ import typer
 
 from toolkit.cli.data import tables_of
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
-from toolkit.errors import NotFound, UsageError
+from toolkit.errors import NotFound
 
 if TYPE_CHECKING:
     from analysis.recommendation import Recommendation
@@ -24,13 +24,16 @@ def register(cli: typer.Typer) -> None:
         cli.command()(command)
 
 
-def report(  # noqa: PLR0913, PLR0917 - one option for each form and each filter
+def report(
     as_json: JsonOption = False,
     markdown: Annotated[str | None, typer.Option(metavar="FILE", help="Write Markdown there; - is stdout.")] = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write one self-contained page there.")] = None,
     since: Annotated[str | None, typer.Option(metavar="30d", help="Only what began since so long ago.")] = None,
     pipeline: Annotated[str | None, typer.Option(help="Only this pipeline.")] = None,
     target: Annotated[str | None, typer.Option(help="Only this target.")] = None,
+    compare: Annotated[str | None, typer.Option(metavar="30d..60d", help="Compare with an earlier time.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="DIR", help="Write every table as CSV there.")] = None,
+    parquet: Annotated[str | None, typer.Option(metavar="DIR", help="Write every table as Parquet there.")] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -44,26 +47,35 @@ def report(  # noqa: PLR0913, PLR0917 - one option for each form and each filter
 
       toolkit report --json
     """
+    from datetime import UTC, datetime
+
     from analysis.findings import find
 
     with tables_of(open_project(project), store) as tables:
-        findings = find(tables, since=_ago(since), pipeline=pipeline, target=target)
+        findings = find(tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare)
     if as_json:
         print_json(findings.model_dump(mode="json"))
         return
-    if markdown is not None or html is not None:
+    for folder, form in ((csv, "csv"), (parquet, "parquet")):
+        if folder is not None:
+            from pathlib import Path
+
+            from analysis.report.tables import write
+
+            write(findings, Path(folder), form)  # type: ignore[arg-type]
+    if markdown is not None or html is not None or csv is not None or parquet is not None:
         if markdown is not None:
-            from analysis.report.markdown import render_markdown
+            from analysis.report.markdown import render
 
-            _write(markdown, render_markdown(findings))
+            _write(markdown, render(findings))
         if html is not None:
-            from analysis.report.html import render_html
+            from analysis.report.html import render as page
 
-            _write(html, render_html(findings))
+            _write(html, page(findings))
         return
-    from analysis.report.terminal import print_findings
+    from analysis.report.terminal import show
 
-    print_findings(findings)
+    show(findings, sys.stdout)
 
 
 def recommend(
@@ -104,12 +116,14 @@ def recommend(
         _print_advice(advice, explain)
 
 
-def classify(  # noqa: PLR0913, PLR0917 - what helps to classify
+def classify(
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The output of a failed attempt; - is stdin.")] = "-",
     exit_code: Annotated[int | None, typer.Option(metavar="N", help="How the command ended.")] = None,
     signal: Annotated[int | None, typer.Option(metavar="N", help="The signal that ended it.")] = None,
     state: Annotated[int | None, typer.Option(metavar="CODE", help="The state that failed.")] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Classify each line on its own; a JSON object a line.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Classify each line on its own; a JSON object a line.")
+    ] = False,
     as_json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
@@ -177,19 +191,6 @@ def _print_advice(advice: Recommendation, explain: int | None) -> None:
 
 def _saved(hours: dict[str, float]) -> str:
     return f"{hours['mean']:.1f} ({hours['low']:.1f} to {hours['high']:.1f})"
-
-
-def _ago(text: str | None) -> Any:  # noqa: ANN401 - a datetime, whose module loads late
-    if text is None:
-        return None
-    from datetime import UTC, datetime, timedelta
-
-    from toolkit.core.moments import parse_duration
-
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-    except ValueError as error:
-        raise UsageError(str(error), hint="Write --since 30d.") from None
 
 
 def _write(path: str, text: str) -> None:

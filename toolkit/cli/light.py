@@ -1,7 +1,7 @@
 """The way into a build without Typer: the plain forms of `run`, `state` and `shell`, parsed by a small table.
 
-Whatever this table does not know (`--help`, a misspelt option, completion) is left to the full command line, which knows
-the same commands and says what is wrong.
+Whatever this table does not know (`--help`, a misspelt option, completion) is left to the full command line, which
+knows the same commands and says what is wrong.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def try_light(arguments: Sequence[str]) -> None:
     if parsed is None:
         return
     options, rest = parsed
+    call: Any
     if arguments[0] == "run":
         from toolkit.cli.light_run import run_light as call
     elif arguments[0] == "state":

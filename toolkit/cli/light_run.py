@@ -35,8 +35,11 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
         os.execvp(command[0], list(command))  # noqa: S606 - as bare
-    extra = {f"TOOLKIT_{name.upper()}": os.path.abspath(options[name]) if name == "project" else options[name]
-             for name in ("project", "store") if options.get(name)}
+    extra = {
+        f"TOOLKIT_{name.upper()}": os.path.abspath(options[name]) if name == "project" else options[name]
+        for name in ("project", "store")
+        if options.get(name)
+    }
     ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
     runner.after(ended)
     store.close()

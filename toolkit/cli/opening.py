@@ -77,11 +77,15 @@ def print_json(document: object) -> None:
     sys.stdout.write("\n")
 
 
-def print_table(titles: list[str], rows: list[list[Any]], *, right: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+def print_table(titles: list[str], rows: list[list[Any]], *, right: frozenset[int] = frozenset()) -> None:
     """Print rows under titles, in columns as wide as their content; plain text wherever it goes."""
     cells = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
-    widths = [max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)]
+    widths = [
+        max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)
+    ]
     for line in ([title.upper() for title in titles], *cells):
-        told = (text.rjust(width) if i in right else text.ljust(width)
-                for i, (text, width) in enumerate(zip(line, widths, strict=True)))
+        told = (
+            text.rjust(width) if i in right else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
         print("  ".join(told).rstrip())

@@ -111,7 +111,7 @@ def abandon(
     _say(build, fact, "is abandoned", as_json, project, store)
 
 
-def _say(  # noqa: PLR0913, PLR0917 - the options that every command of this file has
+def _say(
     build: str | None,
     fact: Callable[[Progress], ev.Event],
     said: str,

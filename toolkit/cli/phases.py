@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, print_table
+from toolkit.cli.opening import (
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    history_of,
+    open_project,
+    print_json,
+    print_table,
+)
 from toolkit.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +27,9 @@ if TYPE_CHECKING:
     from toolkit.core import events as ev
     from toolkit.project import Project
 
-PhaseArgument = Annotated[str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")]
+PhaseArgument = Annotated[
+    str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")
+]
 
 phase = typer.Typer(help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,7 +50,7 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
     here = open_project(project)
     changes = _changes(here, store)
     last = changes[-1] if changes else None
-    shape = {
+    shape: dict[str, Any] = {
         "phase": here.phase,
         "states": {str(codes): name for codes, name in here.overrides.items()},
         "share": here.share,
@@ -61,7 +71,7 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
 
 
 @phase.command("set")
-def set_(  # noqa: PLR0913, PLR0917 - the options of the contract
+def set_(
     name: PhaseArgument,
     states: Annotated[str | None, typer.Option(metavar="CODES", help="Only for these states: 5,10-65.")] = None,
     share: Annotated[str | None, typer.Option(metavar="20%", help="Only for so many of the builds.")] = None,
@@ -177,10 +187,19 @@ def preview(
         return
     print(f"{shape['builds']} recorded builds, had they followed {shape['phase']}:\n")
     rows = []
-    for key, title in (("hours_to_green", "hours to green"), ("machine_hours", "machine hours"), ("start_overs", "start-overs")):
+    for key, title in (
+        ("hours_to_green", "hours to green"),
+        ("machine_hours", "machine hours"),
+        ("start_overs", "start-overs"),
+    ):
         replayed = shape[key]["replayed"]
-        rows.append([title, f"{shape[key]['recorded']:.1f}",
-                     f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})"])
+        rows.append(
+            [
+                title,
+                f"{shape[key]['recorded']:.1f}",
+                f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})",
+            ]
+        )
     print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
     print(f"\n{shape['observed_share']:.0%} of this was observed, the rest is estimated.")
 
@@ -188,7 +207,9 @@ def preview(
 @phase.command()
 def explain(
     state: Annotated[int, typer.Option("--state", min=0, metavar="CODE", help="The state that fails.")],
-    failure: Annotated[str, typer.Option(metavar="SIGNATURE", help="The failure's signature or class, such as net.timeout.")],
+    failure: Annotated[
+        str, typer.Option(metavar="SIGNATURE", help="The failure's signature or class, such as net.timeout.")
+    ],
     project: ProjectOption = None,
 ) -> None:
     """Say which rule would answer a failure of a state in each phase, and why.
@@ -259,7 +280,10 @@ def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
     advice = recommend(attempts, pipeline=ours)
     replayed = _preview(project, store, wanted, ours) if attempts.height else None
     policy = project.policy.but(every_state=wanted == "full-resume")
-    covered = {each.code: policy.strategy_of(project.state(each.code)) is not None or bool(policy.rules) for each in project.states}
+    covered = {
+        each.code: policy.strategy_of(project.state(each.code)) is not None or bool(policy.rules)
+        for each in project.states
+    }
     return judge(wanted, builds, advice, preview=replayed, states=project.states, covered=covered)  # type: ignore[arg-type]
 
 
@@ -275,7 +299,14 @@ def _preview(project: Project, store: str | None, wanted: str, pipeline: str | N
 
 
 def _record(
-    project: Project, store: str | None, name: str, states: str | None, share: float | None, *, forced: bool, why: str | None
+    project: Project,
+    store: str | None,
+    name: str,
+    states: str | None,
+    share: float | None,
+    *,
+    forced: bool,
+    why: str | None,
 ) -> None:
     from toolkit.core.events import PROJECT, PhaseChanged
 
@@ -346,5 +377,3 @@ def _me() -> str:
     from toolkit.cli.people import me
 
     return me()
-
-

@@ -20,7 +20,9 @@ def register(cli: typer.Typer) -> None:
 
 def init(
     name: Annotated[str | None, typer.Option(help="The pipeline's name; else the folder's.")] = None,
-    from_log: Annotated[str | None, typer.Option(metavar="FILE", help="Propose states and markers from a build's log.")] = None,
+    from_log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Propose states and markers from a build's log.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a toolkit.toml that is there.")] = False,
     project: ProjectOption = None,
 ) -> None:

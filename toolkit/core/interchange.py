@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
 from toolkit.core.moments import rfc3339
 from toolkit.core.progress import Attempt, Progress, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 STATUS_OF = {
     ev.AttemptStarted: "started",
@@ -32,7 +34,6 @@ def interchange(events: Iterable[ev.Event]) -> Iterator[dict[str, Any]]:
     progress = fold(kept)
     attempts = {(each.state, each.attempt): each for each in progress.attempts}
     told: set[tuple[int, int]] = set()
-    seq = 0
     lines: list[tuple[int, dict[str, Any]]] = []
     for event in kept:
         if isinstance(event, ev.RunEnded):
@@ -45,8 +46,7 @@ def interchange(events: Iterable[ev.Event]) -> Iterator[dict[str, Any]]:
         if attempt is not None and status != "started":
             told.add((attempt.state, attempt.attempt))
         lines.append((event.ts_ms, _line(progress, event, status, attempt)))
-    for _, line in lines:
-        seq += 1
+    for seq, (_, line) in enumerate(lines, start=1):
         yield {key: value for key, value in {**line, "seq": seq}.items() if value is not None}
 
 
@@ -54,7 +54,12 @@ def _cut_short(
     progress: Progress, attempts: dict[tuple[int, int], Attempt], told: set[tuple[int, int]], end: ev.RunEnded
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     for key, attempt in attempts.items():
-        if attempt.run == end.run and attempt.status == "interrupted" and attempt.ended_ms == end.ts_ms and key not in told:
+        if (
+            attempt.run == end.run
+            and attempt.status == "interrupted"
+            and attempt.ended_ms == end.ts_ms
+            and key not in told
+        ):
             told.add(key)
             fact = ev.AttemptInterrupted(
                 build=end.build, ts_ms=end.ts_ms, run=end.run, state=attempt.state, attempt=attempt.attempt
@@ -95,7 +100,7 @@ def decision_shape(decided: ev.Decided) -> dict[str, Any]:
 
 
 def build_record(progress: Progress) -> dict[str, Any]:
-    """Give a build in the design document's shape: `currentState`, `status`, `stateHistory` and what belongs to them."""
+    """Give a build in the design document's shape: `currentState`, `status`, `stateHistory` and more."""
     history = []
     for entry in progress.history:
         line = {key: value for key, value in entry.items() if key != "ts_ms"}

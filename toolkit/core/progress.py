@@ -100,6 +100,8 @@ class Progress(Value):
     outputs: Mapping[StateCode, Mapping[str, str]] = NOTHING
     completions: Mapping[StateCode, Attempt] = NOTHING
     """The last completed attempt of each state, in whichever run."""
+    skips: Mapping[StateCode, ev.StateSkipped] = NOTHING
+    """States that a person declared done by hand, and that were not attempted since."""
     current: StateCode | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     """What happened to states, in the shape of the build record's `stateHistory`."""
@@ -141,7 +143,7 @@ class Progress(Value):
 
 
 def fold(events: Iterable[ev.Event], progress: Progress | None = None) -> Progress:
-    """Fold a build's events, in order, from the beginning or from `progress`; ValueError when there is none to name it."""
+    """Fold a build's events, in order, from the beginning or from `progress`; ValueError when there is none."""
     for event in events:
         progress = apply(progress if progress is not None else Progress(build=event.build), event)
     if progress is None:
@@ -150,7 +152,7 @@ def fold(events: Iterable[ev.Event], progress: Progress | None = None) -> Progre
 
 
 def apply(progress: Progress, event: ev.Event) -> Progress:
-    """Give the progress after one more fact; a fact that is unknown or not allowed changes nothing but the clock."""
+    """Give the progress after one more fact; one that is unknown or not allowed changes nothing."""
     handler = _HANDLERS.get(type(event))
     if handler is None or event.build != progress.build:
         return progress
@@ -173,7 +175,8 @@ def _run_started(progress: Progress, event: ev.RunStarted) -> Changes:
         return None
     return {
         **_close(progress, event.ts_ms),
-        "run": event.run, "run_open": event.holder is not None, "run_outcome": None, "run_started_ms": event.ts_ms, "holder": event.holder,
+        "run": event.run, "run_open": event.holder is not None, "run_outcome": None, "run_started_ms": event.ts_ms,
+        "holder": event.holder,
         "exit_code": None, "signal": None, "phase": event.phase, "arm": event.arm,
         "states": {}, "held": False, "hold": None, "abandoned": False,
     }  # fmt: skip
@@ -207,8 +210,12 @@ def _attempt_started(progress: Progress, event: ev.AttemptStarted) -> Changes:
         state=event.state, name=event.name, run=event.run, attempt=event.attempt, started_ms=event.ts_ms,
         phase=event.phase, host=event.host, inputs=event.inputs,
     )  # fmt: skip
+    skips = progress.skips
+    if event.state in skips:
+        skips = {code: skip for code, skip in skips.items() if code != event.state}
     return {
         **_touch(progress, event, after),
+        "skips": skips,
         "attempts": (*progress.attempts, attempt),
         "counts": {**progress.counts, event.state: event.attempt},
         "opened": (*progress.opened, len(progress.attempts)),
@@ -217,7 +224,9 @@ def _attempt_started(progress: Progress, event: ev.AttemptStarted) -> Changes:
     }
 
 
-def _attempt_ended(progress: Progress, event: ev.AttemptCompleted | ev.AttemptFailed | ev.AttemptInterrupted) -> Changes:
+def _attempt_ended(
+    progress: Progress, event: ev.AttemptCompleted | ev.AttemptFailed | ev.AttemptInterrupted
+) -> Changes:
     place = _find(progress, event.state, event.attempt)
     after = LEGAL.get((progress.states.get(event.state, "pending"), event.kind))
     if place is None or after is None or progress.attempts[place].status != "in_progress":
@@ -271,6 +280,8 @@ def _state_settled(progress: Progress, event: ev.StateReset | ev.StateReused | e
         status = event.kind.removeprefix("state_")
         entry = _entry(event.state, status, event.ts_ms, None, event.reason, event.name)
         changes["history"] = (*progress.history, entry)
+    if isinstance(event, ev.StateSkipped):
+        changes["skips"] = {**progress.skips, event.state: event}
     return changes
 
 

@@ -24,7 +24,11 @@ class Value:
 
     def __init_subclass__(cls) -> None:
         """Collect the fields of the class from its annotations, after those it inherits."""
-        own = [name for name, kind in cls.__dict__.get("__annotations__", {}).items() if not str(kind).startswith("ClassVar")]
+        own = [
+            name
+            for name, kind in cls.__dict__.get("__annotations__", {}).items()  # noqa: RUF063 - inspect is heavy
+            if not str(kind).startswith("ClassVar")
+        ]
         cls.fields = (*(name for name in cls.fields if name not in own), *own)
         cls.defaults = {**cls.defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
         cls._known = frozenset(cls.fields)
@@ -62,6 +66,9 @@ class Value:
 
     def __repr__(self) -> str:
         """Write the value as the call that makes it, without the fields that say nothing."""
-        told = (f"{name}={self.__dict__[name]!r}" for name in self.fields
-                if name in self.required or self.__dict__[name] != self.defaults.get(name))
+        told = (
+            f"{name}={self.__dict__[name]!r}"
+            for name in self.fields
+            if name in self.required or self.__dict__[name] != self.defaults.get(name)
+        )
         return f"{type(self).__name__}({', '.join(told)})"

@@ -16,7 +16,9 @@ SAMPLES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sample_logs")
 def tell(folder: str, out: TextIO) -> int:
     """Play the demonstration in an empty folder; gives 0 when every command did what the story says."""
     story = _Story(folder, out)
-    story.say("A project begins with a commented toolkit.toml. Its phase is track-only: record everything, change nothing.")
+    story.say(
+        "A project begins with a commented toolkit.toml. Its phase is track-only: record everything, change nothing."
+    )
     story.run("init", "--name", "hello-image")
     samples = _sample_events()
     if samples:
@@ -26,7 +28,9 @@ def tell(folder: str, out: TextIO) -> int:
     with FaultyServer(os.path.join(HERE, "mirror"), outage_requests=1) as mirror:
         story.environment["DEMO_MIRROR"] = mirror.url
         build = ["run", "--", "bash", os.path.join(HERE, "build.sh")]
-        story.say("Now a real build, wrapped. Its mirror is down, so state 5 fails, and the build ends as it would bare.")
+        story.say(
+            "Now a real build, wrapped. Its mirror is down, so state 5 fails, and the build ends as it would bare."
+        )
         story.run(*build, expect=None)
         story.say("It is started over, as people do today. The toolkit links both runs to one build.")
         story.run(*build)

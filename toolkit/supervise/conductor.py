@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal as signals
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from toolkit.core.codes import parse_code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from toolkit.core.events import RunOutcome
     from toolkit.core.markers import Marker
     from toolkit.core.progress import Attempt
     from toolkit.supervise.deciding import Decider
@@ -52,7 +54,12 @@ class Conductor:
     """
 
     def __init__(
-        self, ledger: Ledger, log: Log, names: Mapping[int, str], started: Callable[[int], None], decider: Decider | None = None
+        self,
+        ledger: Ledger,
+        log: Log,
+        names: Mapping[int, str],
+        started: Callable[[int], None],
+        decider: Decider | None = None,
     ) -> None:
         """Record in `ledger` and `log`; `names` are the configured states', `started` hears of each state that begins.
 
@@ -118,7 +125,9 @@ class Conductor:
     def enter(self, code: int, name: str | None) -> Attempt:
         """A state of the pipeline begins, executed by the runner itself."""
         number = self._start(code, name)
-        return next(each for each in self.ledger.progress.open_attempts() if (each.state, each.attempt) == (code, number))
+        return next(
+            each for each in self.ledger.progress.open_attempts() if (each.state, each.attempt) == (code, number)
+        )
 
     def leave(self, attempt: Attempt, ended: Ended) -> bool:
         """The command of a pipeline's state ended; tell whether the milestone is reached."""
@@ -166,7 +175,7 @@ class Conductor:
             self.ledger.start(START, "start", seconds_ago=ended.seconds)
         for attempt in self.ledger.progress.open_attempts():
             self._close(attempt, ended, stopped=stopped)
-        outcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"
+        outcome: RunOutcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"
         self.ledger.end(
             outcome, exit_code=ended.exit_code, signal=ended.signal, duration=round(ended.seconds, 3),
             reason=f"stopped by {signal_name(ended.stopped_by)}" if stopped else None,

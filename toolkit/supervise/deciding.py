@@ -7,20 +7,19 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from phases import Decide
 from toolkit.core import events as ev
-from toolkit.core.action import Hold, Reuse, Run
-from toolkit.core.situation import after_failure, before_attempt
+from toolkit.core.action import Action, Hold, Reuse, Run
+from toolkit.core.policy import Policy
+from toolkit.core.situation import Situation, after_failure, before_attempt
 from toolkit.core.values import Value
 from toolkit.supervise.incidents import breaker_for
 from toolkit.supervise.ledger import now_ms
 
 if TYPE_CHECKING:
-    from phases import Decide
-    from toolkit.core.action import Action
     from toolkit.core.pipeline import StateConfig
-    from toolkit.core.policy import Policy
     from toolkit.core.progress import Attempt
-    from toolkit.core.situation import Situation, Validity
+    from toolkit.core.situation import Validity
     from toolkit.project import Project
     from toolkit.store import Store
     from toolkit.supervise.diagnosing import Diagnostician, Ending
@@ -46,8 +45,15 @@ class Answer(Value):
 class Decider:
     """The decisions of one run of one build."""
 
-    def __init__(
-        self, project: Project, store: Store, ledger: Ledger, phases: Phases, diagnostician: Diagnostician, *, phase: str | None
+    def __init__(  # noqa: PLR0913 - its parts
+        self,
+        project: Project,
+        store: Store,
+        ledger: Ledger,
+        phases: Phases,
+        diagnostician: Diagnostician,
+        *,
+        phase: str | None,
     ) -> None:
         """Decide as `project` says; `phase` overrides the phases of all its states."""
         self._project = project
@@ -84,9 +90,12 @@ class Decider:
             done = self._ledger.progress.completions.get(code)
             self._ledger.record(
                 self._ledger.fact(
-                    ev.StateReused, state=code, name=config.name, reason=action.reason,
+                    ev.StateReused,
+                    state=code,
+                    name=config.name,
+                    reason=action.reason,
                     inputs=None if done is None else done.inputs,
-                )  # fmt: skip
+                )
             )
         return action
 
@@ -106,10 +115,17 @@ class Decider:
         if failed.decision is None or (failed.decision.action, failed.decision.reason) != (action.name, action.reason):
             self._ledger.record(
                 self._ledger.fact(
-                    ev.Decided, state=failed.state, name=failed.name, attempt=failed.attempt, phase=phase,
-                    action=action.name, reason=action.reason, rule=action.rule, wait=wait,
+                    ev.Decided,
+                    state=failed.state,
+                    name=failed.name,
+                    attempt=failed.attempt,
+                    phase=phase,
+                    action=action.name,
+                    reason=action.reason,
+                    rule=action.rule,
+                    wait=wait,
                     shadow=self._phases.shadow(situation, self._project.policy, phase),
-                )  # fmt: skip
+                )
             )
         if isinstance(action, Hold) and not progress.held:
             self._ledger.record(self._ledger.fact(ev.BuildHeld, state=failed.state, reason=action.reason))
@@ -154,7 +170,11 @@ class Decider:
         if not command:
             return ""
         ended = subprocess.run(
-            ["/bin/sh", "-c", command], cwd=self._project.directory, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            ["/bin/sh", "-c", command],
+            cwd=self._project.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )
         if ended.returncode == 0:
             return ""

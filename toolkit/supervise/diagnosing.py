@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.core import events as ev
@@ -11,6 +10,8 @@ from toolkit.errors import ToolkitError
 from toolkit.supervise.ledger import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from toolkit.core.progress import Attempt, Progress
     from toolkit.core.rules import Rule
     from toolkit.store import Store
@@ -34,7 +35,7 @@ class Diagnostician:
         self._classifier: Any = None
 
     def diagnose(self, progress: Progress, attempt: Attempt, *, ended_by: Ending | None = None) -> ev.FailureDiagnosed:
-        """Read the attempt's log and say what failed. Nothing that is wrong with the log is an error: less is known then."""
+        """Read the attempt's log and say what failed; where there is no log, less is known, and that is no error."""
         from toolkit.core.failure import Classifier
 
         if self._classifier is None:

@@ -1,4 +1,4 @@
-"""Many builds failing alike are one outage: tells whether a signature's retries have to wait, from the history alone."""
+"""Many builds failing alike are one outage: tells from the history whether a signature's retries have to wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def breaker_for(store: Store, progress: Progress, failed: Attempt, budget: Budge
     alike: dict[str, int] = {progress.build: failed.ended_ms or now_ms}
     running = {progress.build}
     try:
-        rows = [row for row in store.builds(limit=BUILDS_LOOKED_AT) if row.updated_ms >= since and row.build != progress.build]
+        rows = [
+            row
+            for row in store.builds(limit=BUILDS_LOOKED_AT)
+            if row.updated_ms >= since and row.build != progress.build
+        ]
         for row in rows:
             other = store.progress(row.build)
             times = [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
 from toolkit.core.progress import Progress, apply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from toolkit.core.progress import Attempt
     from toolkit.store import Writer
 
@@ -65,9 +66,7 @@ class Ledger:
         """Record that an attempt reached its milestone."""
         self.record(self.fact(ev.AttemptCompleted, **self._which(attempt), outputs=outputs))
 
-    def fail(
-        self, attempt: Attempt, error: str, *, exit_code: int | None = None, signal: int | None = None
-    ) -> None:
+    def fail(self, attempt: Attempt, error: str, *, exit_code: int | None = None, signal: int | None = None) -> None:
         """Record that an attempt failed, with what is known at once."""
         which = self._which(attempt)
         self.record(self.fact(ev.AttemptFailed, **which, error=error, exit_code=exit_code, signal=signal))

@@ -39,9 +39,11 @@ def begin_run(store: Store, wanted: Wanted) -> Writer:
         new = None if wanted.build in {None, "new"} else wanted.build
         return store.begin(lambda build: _first_facts(build, wanted), build=new)
     settle(store, known)
-    writer = store.writer(known.build)
-    if writer.progress.run_open:
-        raise BuildLeased(f"build {known.build} is being run by {writer.progress.holder}")
+    lease = store.lease(known.build)
+    progress = store.progress(known.build)
+    if progress.run_open:
+        raise BuildLeased(f"build {known.build} is being run by {progress.holder}")
+    writer = store.writer(known.build, replacing=lease.token)
     writer.append(_run_started(known.build, wanted, run=writer.progress.run + 1))
     return writer
 
@@ -50,16 +52,26 @@ def settle(store: Store, row: BuildRow) -> bool:
     """Record `interrupted` for a run whose supervisor is known to be dead; tells whether it did."""
     if row.status != "in_progress" or row.holder is None or not is_dead(row.holder):
         return False
-    writer = store.writer(row.build)
-    progress = writer.progress
+    lease = store.lease(row.build)
+    progress = store.progress(row.build)
     if not progress.run_open or progress.holder is None or not is_dead(progress.holder):
         return False
+    try:
+        writer = store.writer(row.build, replacing=lease.token)
+    except BuildLeased:
+        return False  # somebody else found out at the same moment
     reason = "the supervisor ended without a word"
     facts: list[ev.Event] = [
         ev.AttemptInterrupted(
-            build=row.build, ts_ms=now_ms(), run=each.run, state=each.state, name=each.name, attempt=each.attempt,
-            duration=None, reason=reason,
-        )  # fmt: skip
+            build=row.build,
+            ts_ms=now_ms(),
+            run=each.run,
+            state=each.state,
+            name=each.name,
+            attempt=each.attempt,
+            duration=None,
+            reason=reason,
+        )
         for each in progress.open_attempts()
     ]
     facts.append(ev.RunEnded(build=row.build, ts_ms=now_ms(), run=progress.run, outcome="interrupted", reason=reason))

@@ -1,4 +1,4 @@
-"""What the build says, in order, on the recorder's thread: output goes to the log, markers and requests to the conductor."""
+"""What the build says, in order, on the recorder's thread: output to the log, markers and requests to the conductor."""
 
 from __future__ import annotations
 

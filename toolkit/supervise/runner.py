@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.core.markers import MarkerScanner
@@ -21,6 +20,8 @@ from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from toolkit.core.pipeline import StateConfig
     from toolkit.project import Project
     from toolkit.store import Store
@@ -95,7 +96,9 @@ class Runner:
         """Find out, once the build is over, what its failures were; the build itself does not wait for that."""
         if ended.exit_code == 0 or self.ledger.degraded:
             return
-        failed = [each for each in self.ledger.progress.attempts if each.status == "failed" and each.run == self.ledger.run]
+        failed = [
+            each for each in self.ledger.progress.attempts if each.status == "failed" and each.run == self.ledger.run
+        ]
         for attempt in failed:
             if attempt.failure_class is None:
                 cause = _ending(ended) if attempt is failed[-1] else None
@@ -104,12 +107,18 @@ class Runner:
             self.decider.after(self.ledger.progress.attempts_at(failed[-1].state)[-1], ended_by=_ending(ended))
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
-        """Execute one state of the pipeline, with its retries; tells how it ended and whether it reached its milestone."""
+        """Execute one state of the pipeline, with its retries; tells how it ended and whether it came through."""
         command, last_class = state.run, ""
         while True:
             attempt = self.conductor.enter(state.code, state.name)
-            told = {"TOOLKIT_STATE": str(state.code), "TOOLKIT_ATTEMPT": str(attempt.attempt), "TOOLKIT_LAST_CLASS": last_class}
-            ended = self._supervise(["/bin/sh", "-c", command], {**extra, **told}, cwd=self.project.directory, again=not last)
+            told = {
+                "TOOLKIT_STATE": str(state.code),
+                "TOOLKIT_ATTEMPT": str(attempt.attempt),
+                "TOOLKIT_LAST_CLASS": last_class,
+            }
+            ended = self._supervise(
+                ["/bin/sh", "-c", command], {**extra, **told}, cwd=self.project.directory, again=not last
+            )
             if self.conductor.leave(attempt, ended):
                 return ended, True
             failed = self.ledger.progress.attempts_at(state.code)[-1]
@@ -168,7 +177,9 @@ class Runner:
 
     def _wire(self) -> Wire | None:
         trouble: OSError | None = None
-        for parent in (os.path.join(state_directory(self.project.directory), "run"), f"/tmp/toolkit-{os.getuid()}"):  # noqa: S108 - private
+        beside = os.path.join(state_directory(self.project.directory), "run")
+        elsewhere = f"/tmp/toolkit-{os.getuid()}"  # noqa: S108 - private to this user
+        for parent in (beside, elsewhere):
             try:
                 return Wire(parent)
             except OSError as error:

@@ -17,9 +17,12 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from toolkit.core.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SLOTS = 64
 CROWDED = 16
