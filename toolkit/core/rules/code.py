@@ -92,6 +92,18 @@ RULES: Final = (
         unless=r"(?i)warning",
     ),
     Rule(
+        "tool.script",
+        "config",
+        (
+            r"^(?:sed|g?awk|jq|find|xargs|cut|sort|date|perl|expr|bc|envsubst|xmlstarlet|yq): .*(?:unterminated|unknown"
+            r"|invalid|extra characters|syntax error|unexpected|error|missing|non-numeric)"
+        ),
+        "sed: -e expression #1, char 12: unterminated `s' command",
+        "sed: done",
+        weight=SYMPTOM + 8,
+        unless=r"(?i)warning",
+    ),
+    Rule(
         "useradd.exists",
         "config",
         (

@@ -178,7 +178,7 @@ RULES: Final = (
         (
             r"^error: failed (?:to prepare transaction|to commit transaction|retrieving file)"
             r"|No provider of '.*' found|error: target not found|ERROR: \S+ \(no such package\)"
-            r"|(?i:error: unable to satisfy dependencies)"
+            r"|(?i:error: unable to satisfy dependencies|unsatisfiable constraints)|\(no such package\)"
         ),
         "error: failed to prepare transaction (could not satisfy dependencies)",
         "transaction prepared",

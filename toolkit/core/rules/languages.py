@@ -342,7 +342,7 @@ RULES: Final = (
         "cargo.dependency",
         "dependency",
         (
-            r"(?i)error: no matching package named|failed to select a version for"
+            r"(?i)error: no matching package named|failed to select a version for|cannot be built because it requires"
             r"|error: the lock file .* needs to be updated|go: .*(?:unknown revision"
             r"|module .* found .* but does not contain|no matching versions for query|missing go\.sum entry"
             r"|requires go >=|cannot find module|no required module provides)|cannot find package \""

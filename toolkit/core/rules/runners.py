@@ -47,7 +47,7 @@ RULES: Final = (
             r"|wall )?(?:execution |time ?(?:out)?|run ?time)(?: limit| of)?|(?:timed out|timeout) after \d+ ?(?:s"
             r"|sec|seconds?|m|min|minutes?|h|hours?)\b|execution (?:took longer|expired)"
             r"|terminating on signal 15 from pid \d+ \(timeout\)|deadline exceeded|Timeout has been exceeded"
-            r"|Build timed out|timeout: sending signal|time limit (?:exceeded|reached)|wall-?clock (?:time|limit)"
+            r"|Build timed out|timeout: sending signal|exceeded (?:the |its |a )?\w* ?time limit|time limit (?:exceeded|reached)|wall-?clock (?:time|limit)"
             r"|context deadline exceeded|TimeoutExpired"
         ),
         "ERROR: Job failed: execution took longer than 1h0m0s seconds",

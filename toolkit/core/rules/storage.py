@@ -100,7 +100,7 @@ RULES: Final = (
             r"|not enough (?:free )?memory|JavaScript heap out of memory|OutOfMemoryError"
             r"|There is insufficient memory for the Java Runtime|Container killed on request. Exit code is 137"
             r"|Java heap space|GC overhead limit exceeded|internal compiler error: Killed|c(?:\+\+|c"
-            r"|lang): fatal error: Killed signal|collect2: fatal error: .*Killed|anaconda.*(?:not enough"
+            r"|lang)(?:\+\+)?: fatal error: Killed signal|g(?:\+\+|cc|fortran): fatal error: Killed|collect2: fatal error: .*Killed|anaconda.*(?:not enough"
             r"|insufficient) (?:memory|RAM)|requires? (?:at least )?\d+ ?[MG]i?B of (?:memory|RAM)"
         ),
         "[ 1234.5] Out of memory: Killed process 4242 (cc1plus) total-vm:812344kB, anon-rss:700000kB",
@@ -221,7 +221,7 @@ RULES: Final = (
         "config",
         (
             r"(?i)^(?:mkfs\S*|mke2fs|mkswap|mksquashfs|xorriso|genisoimage|mkisofs|parted|sfdisk|sgdisk|fdisk"
-            r"|wipefs|tune2fs|resize2fs|grub2?-(?:install|mkimage|probe)|dracut|mkinitramfs|update-initramfs"
+            r"|wipefs|tune2fs|resize2fs|(?:\S*/)?grub2?-\w+|dracut|mkinitramfs|update-initramfs"
             r"|qemu-img|virt-(?:resize|customize|sysprep|make-fs)|guestfish|libguestfs)(?:\[\d+\])?: (?:error"
             r"|fatal|.*(?:failed|cannot|could not|unable|invalid|illegal|not found|does not exist|unrecognized"
             r"|unknown|bad|required))"
