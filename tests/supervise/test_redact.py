@@ -70,7 +70,7 @@ def test_configured_patterns() -> None:
 
 
 def test_private_keys() -> None:
-    """What stands between the head and the foot of a private key is left out, in pieces too; one without a foot ends."""
+    """What stands between the head and the foot of a private key is left out, cut anywhere; one without a foot ends."""
     key = b"a\n-----BEGIN RSA PRIVATE KEY-----\nMIIB\nMIIC\n-----END RSA PRIVATE KEY-----\nb\n"
 
     assert streamed(Redactor({}), key) == (

@@ -25,9 +25,10 @@ os.write(1, b"over\\n")
 '"""
 SIZES = """$PYTHON -c '
 import os, signal, time
-signal.signal(signal.SIGWINCH, lambda *a: None)
+told = []
+signal.signal(signal.SIGWINCH, lambda *a: told.append(1))
 print("ready", flush=True)
-signal.pause()
+while not told: time.sleep(0.05)
 time.sleep(0.2)
 print([tuple(os.get_terminal_size(fd)) for fd in (0, 1, 2)])
 '"""

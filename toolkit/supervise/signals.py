@@ -54,8 +54,8 @@ class Signals:
     def install(self, *, terminal: bool) -> None:
         """Take note of everything that can be caught and is not ignored.
 
-        With a terminal among the outputs SIGTTIN and SIGTTOU keep their default: the kernel sends them to all of the group
-        when one of us touches the terminal from the background, and whoever is sent them has to stop.
+        With a terminal among the outputs SIGTTIN and SIGTTOU keep their default: the kernel sends them to
+        the whole group when one of us touches the terminal from the background, and whoever is sent them has to stop.
         """
         self.fd, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._old_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
