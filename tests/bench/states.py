@@ -13,12 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from typing import TYPE_CHECKING
 
-from peers import peers_python
+from tests.bench.peers import peers_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
