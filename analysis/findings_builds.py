@@ -46,7 +46,8 @@ def worst(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Timeline | No
     """Draw the build that lost most time; None when none lost any."""
     found = database.frame(
         con,
-        "select build, sum(lost) as lost from done group by build having sum(lost) > 0 order by lost desc, build limit 1",
+        "select build, sum(lost) as lost from done group by build having sum(lost) > 0 "
+        "order by lost desc, build limit 1",
     )
     return timeline(con, found["build"][0], failed) if found.height else None
 

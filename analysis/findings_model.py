@@ -89,18 +89,17 @@ class Totals(Said):
 
 
 class StateFinding(Said):
-    """One state."""
+    """One state of one pipeline."""
 
     code: int
     name: str | None
     pipeline: str | None
-    """None where several pipelines use the code."""
     builds: int
     """Builds that came so far."""
     passed: int
     """Builds that got past it."""
     reached: float
-    """Share of the builds that came so far, 0 to 1: the funnel."""
+    """Share of the pipeline's builds that came so far, 0 to 1: the funnel."""
     attempts: int
     completed: int
     failures: int
@@ -306,7 +305,7 @@ class Cube(Said):
     """pipeline, target, host, state (`code name`), class, period (date at which it begins)."""
     period_days: int
     attempts: dict[str, tuple[float, ...]]
-    """Places: pipeline, target, host, state, class, period. Counts: attempts, completed, failures; hours, lost hours."""
+    """Places: pipeline, target, host, state, class, period. Counts: attempts, completed, failures, hours, lost."""
     builds: dict[str, tuple[float, ...]]
     """Places: pipeline, target, period. Counts: builds, first (green at first), later (green later), failed."""
     complete: bool

@@ -23,24 +23,25 @@ _NOTABLY: Final = 1.5
 
 
 def states(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> tuple[StateFinding, ...]:
-    """Give every state, by code."""
+    """Give every state of every pipeline, by pipeline and code."""
     figures = database.frame(con, database.script("state_figures"))
-    total = int(database.frame(con, "select count(*) from chosen").item())
+    wrong = {(str(pipeline), state): rows for (pipeline, state), rows in failed.group_by("pipeline", "state")}
+    none = failed.clear()
     return tuple(
-        _state(row, failed.filter(pl.col("state") == row["state"]), total) for row in figures.iter_rows(named=True)
+        _state(row, wrong.get((row["pipeline"] or "", row["state"]), none)) for row in figures.iter_rows(named=True)
     )
 
 
-def _state(row: Mapping[str, Any], failures: pl.DataFrame, builds: int) -> StateFinding:
+def _state(row: Mapping[str, Any], failures: pl.DataFrame) -> StateFinding:
     signatures = failures["signature"].value_counts().sort("count", "signature", descending=[True, False])
     own, repeated = row["failed_seconds"] / 3600, row["repeated_seconds"] / 3600
     return StateFinding(
         code=row["state"],
         name=row["name"],
-        pipeline=row["pipeline"] if row["pipelines"] <= 1 else None,
+        pipeline=row["pipeline"],
         builds=row["builds"],
         passed=row["passed"],
-        reached=row["builds"] / builds if builds else 0.0,
+        reached=row["reached"],
         attempts=row["attempts"],
         completed=row["completed"],
         failures=row["failures"],

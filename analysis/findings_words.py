@@ -46,7 +46,8 @@ def _sentences(findings: Findings) -> Iterator[str]:
             f"{outcomes.failed} ended failed."
         )
     if costly := [state for state in findings.states if state.hours_lost > 0]:
-        yield _where(max(costly, key=lambda state: state.hours_lost), totals.hours_lost)
+        worst = max(costly, key=lambda state: state.hours_lost)
+        yield _where(worst, totals.hours_lost, of_several=len(findings.scope.pipelines) > 1)
     if findings.signatures:
         first = findings.signatures[0]
         share = f"{first.share:.0%} of {totals.failures:,}"
@@ -54,8 +55,9 @@ def _sentences(findings: Findings) -> Iterator[str]:
     yield from _advice(findings)
 
 
-def _where(state: StateFinding, lost: float) -> str:
+def _where(state: StateFinding, lost: float, *, of_several: bool) -> str:
     label = f"{state.code} {state.name}" if state.name else str(state.code)
+    label += f" of {state.pipeline}" if of_several and state.pipeline else ""
     rate = state.failure_rate.share
     told = f", failing in {_percent(rate)} of its attempts" if rate else ""
     return f"State {label} accounts for {state.hours_lost / lost:.0%} of the loss{told}."
