@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
+from toolkit.core.fingerprints import id_of
 from toolkit.core.moments import rfc3339
 from toolkit.core.progress import Attempt, Progress, fold
 
@@ -74,7 +75,7 @@ def _line(progress: Progress, event: ev.StateEvent, status: str, attempt: Attemp
         "attempt": getattr(event, "attempt", None), "status": status, "ts": rfc3339(event.ts_ms),
     }  # fmt: skip
     if attempt is not None:
-        line |= {"host": attempt.host, "phase": attempt.phase, "inputs": attempt.inputs}
+        line |= {"host": attempt.host, "phase": attempt.phase, "inputs": id_of(attempt.inputs)}
         if status != "started":
             line["duration"] = attempt.duration
         if status == "failed":
