@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, UsageError
+from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
 
 if TYPE_CHECKING:
     from toolkit.project import Project
     from toolkit.store import Store
     from toolkit.supervise.deciding import Phases
     from toolkit.supervise.linking import Wanted
+    from toolkit.supervise.process import Ended
+    from toolkit.supervise.runner import Runner
 
 
 def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
@@ -35,15 +37,38 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
         os.execvp(command[0], list(command))  # noqa: S606 - as bare
+    ended = _runs(runner, options)
+    store.close()
+    die_like(ended)
+
+
+def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
+    """Run the build, and again as often as it is to go on by itself; gives how the last run ended."""
+    from toolkit.supervise.runner import Runner, pause, warn
+
     extra = {
         f"TOOLKIT_{name.upper()}": os.path.abspath(options[name]) if name == "project" else options[name]
         for name in ("project", "store")
         if options.get(name)
     }
-    ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
-    runner.after(ended)
-    store.close()
-    die_like(ended)
+    project, wanted = runner.project, runner.wanted
+    restarts = project.pipeline.restarts
+    while True:
+        entry = runner.entry() if wanted.command and wanted.reason != "start-over" else ""
+        command = ("/bin/sh", "-c", entry) if entry else wanted.command
+        ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
+        runner.after(ended)
+        following = runner.next_run(ended)
+        if following is None or (following.reason == "start-over" and restarts == 0):
+            return ended
+        restarts -= following.reason == "start-over"
+        pause(following.wait)
+        wanted = wanted.but(build=runner.ledger.build, reason=following.reason)
+        try:
+            runner = Runner(project, runner.store, wanted, _phases(project, wanted))
+        except ToolkitError as error:
+            warn(f"the build cannot go on by itself: {error}")
+            return ended
 
 
 def _project(options: Mapping[str, Any]) -> Project:
@@ -75,6 +100,7 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
         pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
         phase=_phase(options.get("phase")) or project.phase, link_window=project.pipeline.link_window,
         command=tuple(command),
+        reason=options.get("reason"),
     )  # fmt: skip
 
 

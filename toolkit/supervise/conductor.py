@@ -68,6 +68,8 @@ class Conductor:
         self.ledger = ledger
         self.log = log
         self.helpers: Helpers | None = None
+        self.helped = False
+        """The build tells its states itself, so it is decided about while it runs."""
         self._names = names
         self._started = started
         self._decider = decider
@@ -100,6 +102,7 @@ class Conductor:
 
     def begin(self, code: int, name: str | None, asked: Request) -> str | None:
         """A state begins."""
+        self.helped = True
         self._bury()
         if self._decider is not None:
             action = self._decider.before(code, name)
@@ -116,7 +119,7 @@ class Conductor:
         if attempt is None:
             return f"done {exit_code}"
         if exit_code == 0 and not (wrong := self._unbelieved(attempt)):
-            self.ledger.complete(attempt)
+            self._complete(attempt)
             return "done 0"
         error = ending_text(exit_code, None) if exit_code else wrong
         self.ledger.fail(attempt, error, exit_code=exit_code)
@@ -137,7 +140,7 @@ class Conductor:
         if ended.exit_code == 0 and ended.cause is None:
             wrong = self._unbelieved(attempt)
             if not wrong:
-                self.ledger.complete(attempt)
+                self._complete(attempt)
                 return True
             self.ledger.fail(attempt, wrong, exit_code=0)
             return False
@@ -219,6 +222,9 @@ class Conductor:
         self.helpers.leave_values(asked.slot, values)
         return "reuse values"
 
+    def _complete(self, attempt: Attempt) -> None:
+        self.ledger.complete(attempt, outputs=None if self._decider is None else self._decider.outputs(attempt.state))
+
     def _unbelieved(self, attempt: Attempt) -> str:
         """Say why an attempt that ended well did not reach its milestone; empty when it did."""
         return "" if self._decider is None else self._decider.verify(attempt.state)
@@ -229,7 +235,7 @@ class Conductor:
         elif ended.exit_code != 0 or ended.cause is not None:
             self.ledger.fail(attempt, _error(ended), exit_code=ended.exit_code, signal=ended.signal)
         elif self._owners.get((attempt.state, attempt.attempt), os.getpid()) in {os.getpid(), ended.pid}:
-            self.ledger.complete(attempt)
+            self._complete(attempt)
         else:
             self.ledger.fail(attempt, "its shell ended without saying how")
 

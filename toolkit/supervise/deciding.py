@@ -151,7 +151,22 @@ class Decider:
         """Say why `completed` is not to be believed; empty when it is."""
         if self.phase_at(code) == "track-only":
             return ""
-        return self._hook(self._project.state(code).verify, code)
+        config = self._project.state(code)
+        if config.outputs:
+            from toolkit.supervise.fingerprint import missing_outputs
+
+            if missing := missing_outputs(config, self._project):
+                return f"state {code} ended well, but its outputs are missing: {', '.join(missing)}"
+        return self._hook(config.verify, code)
+
+    def outputs(self, code: int) -> str | None:
+        """Give the fingerprint of what a state declares as its outputs."""
+        config = self._project.state(code)
+        if not config.outputs or self.phase_at(code) == "track-only":
+            return None
+        from toolkit.supervise.fingerprint import outputs_of
+
+        return outputs_of(config, self._project)
 
     def reset(self, code: int) -> str:
         """Clean up before a retry in place; says why there can be none, empty when all is well."""
@@ -160,7 +175,7 @@ class Decider:
     def inputs(self, code: int) -> str | None:
         """Give the fingerprint of what a state declares as its inputs."""
         config = self._project.state(code)
-        if not (config.inputs or config.run) or self.phase_at(code) != "full-resume":
+        if self.phase_at(code) == "track-only":
             return None
         from toolkit.supervise.fingerprint import inputs_of
 

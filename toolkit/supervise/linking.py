@@ -29,7 +29,7 @@ class Wanted(Value):
     link_window: float = 86400.0
     command: tuple[str, ...] = ()
     reason: ev.RunReason | None = None
-    """Why the run of an existing build begins: a start-over unless said otherwise."""
+    """Why the run of an existing build begins, where that is not what its phase always does."""
 
 
 def begin_run(store: Store, wanted: Wanted) -> Writer:
@@ -41,6 +41,12 @@ def begin_run(store: Store, wanted: Wanted) -> Writer:
     settle(store, known)
     lease = store.lease(known.build)
     progress = store.progress(known.build)
+    if progress.held and wanted.phase != "track-only":
+        reason = "" if progress.hold is None else f": {progress.hold.reason}"
+        raise Refused(
+            f"build {known.build} is held{reason}",
+            hint=f"Let it go on with `toolkit release {known.build}`, or begin another with `--build new`.",
+        )
     if progress.run_open:
         raise BuildLeased(f"build {known.build} is being run by {progress.holder}")
     writer = store.writer(known.build, replacing=lease.token)
@@ -113,7 +119,8 @@ def _first_facts(build: str, wanted: Wanted) -> tuple[ev.Event, ...]:
 
 
 def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
-    reason: ev.RunReason = "first" if run == 1 else wanted.reason or "start-over"
+    usual: ev.RunReason = "resume" if wanted.phase == "full-resume" else "start-over"
+    reason: ev.RunReason = "first" if run == 1 else wanted.reason or usual
     return ev.RunStarted(
         build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=wanted.phase,
         holder=this_process(), arm=wanted.arm,

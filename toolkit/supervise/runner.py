@@ -6,7 +6,9 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
+from toolkit.core.values import Value
 from toolkit.supervise import shell_helper
 from toolkit.supervise.conductor import Conductor, was_stopped
 from toolkit.supervise.holder import HERE
@@ -40,6 +42,13 @@ def warn(message: str) -> None:
         return
 
 
+class NextRun(Value):
+    """Another run of the same build that begins by itself, after `wait` seconds."""
+
+    reason: RunReason
+    wait: float = 0.0
+
+
 class Runner:
     """One run of one build, from before its first process to after its last."""
 
@@ -53,6 +62,7 @@ class Runner:
         self.wanted = wanted
         self.ledger = Ledger(begin_run(store, wanted), phase=wanted.phase, host=HERE, warn=warn)
         self.decider = None if phases is None else self._decider(phases)
+        self._wait = 0.0
         self.control = Control()
         self.log = Spool(
             log_directory(project.directory, self.ledger.build), run=self.ledger.run,
@@ -92,6 +102,29 @@ class Runner:
             self._close()
         return ended
 
+    def entry(self) -> str:
+        """Give the command that enters a script which only prints markers at the state to go on at; empty for none.
+
+        The states before it, which completed and still hold, are recorded as reused.
+        """
+        command = self.project.pipeline.resume_command
+        if not command or self.decider is None or self.ledger.run == 1:
+            return ""
+        known = {each.state for each in self.ledger.progress.attempts} | {each.code for each in self.project.states}
+        for code in sorted(known):
+            if self.decider.before(code, self.ledger.progress.names.get(code)).name != "reuse":
+                return command.format(state=code) if code != min(known) else ""
+        return ""
+
+    def next_run(self, ended: Ended) -> NextRun | None:
+        """Say whether the build goes on by itself with another run, after what wait; None when it ends here."""
+        action = None if self.decider is None else self.decider.last
+        if ended.exit_code == 0 or was_stopped(ended) or action is None or self.ledger.progress.held:
+            return None
+        if action.name == "retry" and self.project.pipeline.resume_command and not self.conductor.helped:
+            return NextRun(reason="resume", wait=self._wait)
+        return NextRun(reason="start-over") if action.name in {"retry", "start-over"} else None
+
     def after(self, ended: Ended) -> None:
         """Find out, once the build is over, what its failures were; the build itself does not wait for that."""
         if ended.exit_code == 0 or self.ledger.degraded:
@@ -104,7 +137,8 @@ class Runner:
                 cause = _ending(ended) if attempt is failed[-1] else None
                 self.ledger.record(self._diagnostician().diagnose(self.ledger.progress, attempt, ended_by=cause))
         if failed and self.decider is not None and failed[-1].decision is None:
-            self.decider.after(self.ledger.progress.attempts_at(failed[-1].state)[-1], ended_by=_ending(ended))
+            last = self.ledger.progress.attempts_at(failed[-1].state)[-1]
+            self._wait = self.decider.after(last, ended_by=_ending(ended)).wait
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
         """Execute one state of the pipeline, with its retries; tells how it ended and whether it came through."""
@@ -117,7 +151,10 @@ class Runner:
                 "TOOLKIT_LAST_CLASS": last_class,
             }
             ended = self._supervise(
-                ["/bin/sh", "-c", command], {**extra, **told}, cwd=self.project.directory, again=not last
+                ["/bin/sh", "-c", command],
+                {**extra, **told},
+                cwd=self.project.directory,
+                again=not last or self.decider is not None,
             )
             if self.conductor.leave(attempt, ended):
                 return ended, True
@@ -126,11 +163,11 @@ class Runner:
                 return ended, False
             answer = self.decider.after(failed, ended_by=_ending(ended))
             while answer.action.name == "wait":
-                _sleep(answer.wait)
+                pause(answer.wait)
                 answer = self.decider.after(failed)
             if answer.action.name != "retry":
                 return ended if ended.exit_code != 0 else ended.but(exit_code=1), False
-            _sleep(answer.wait)
+            pause(answer.wait)
             if wrong := self.decider.reset(state.code):
                 self.decider.after(failed, forbidden=wrong)
                 return ended, False
@@ -199,7 +236,7 @@ def _ending(ended: Ended) -> Ending | None:
     return "timeout" if ended.cause == "timeout" else "stall" if ended.cause == "stall" else None
 
 
-def _sleep(seconds: float) -> None:
+def pause(seconds: float) -> None:
     """Wait, but let a signal that would end us do so at once: the next command then records the truth."""
     caught = signal.sigtimedwait(PASSED_ON, seconds) if seconds > 0 else None
     if caught is not None:
