@@ -133,7 +133,7 @@ def _syntax(message: str, text: str, file: str) -> Fault:
     said = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
     what, line, column = said.groups() if said else (message, None, None)
     told = f"{what[:1].lower()}{what[1:]}" + (f", at column {column}" if column else "")
-    number = int(line) if line else text.count("\n") + 1
+    number = int(line) if line else len(text.splitlines())
     return Fault(file=file, line=number, message=f"not valid TOML: {told}", remedy="Correct this line first.")
 
 

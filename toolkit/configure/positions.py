@@ -37,7 +37,7 @@ def positions(text: str) -> dict[Path, int]:
         else:
             for depth in range(1, len(keys) + 1):
                 found.setdefault((*table, *keys[:depth]), line)
-            at = _value_end(text, text.find("=", at) + 1)
+            at = _value_end(text, max(text.find("=", at), at) + 1)
     return found
 
 
