@@ -9,6 +9,10 @@ def main() -> None:
     """Run the command line of this process and end with its exit code."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in {"run", "state", "shell"}:
+        if arguments[0] == "run":
+            from toolkit.supervise.footing import stand
+
+            stand()
         from toolkit.cli.light import try_light
 
         try_light(arguments)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 WRAPPER = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} /tmp/wrap-logs"
 PATIENCE_SECONDS = 30.0
+BECOMING = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} -"
 COLUMNS, ROWS = 80, 24
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHON": sys.executable}
 

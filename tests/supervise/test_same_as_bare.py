@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.supervise.bare import both
+from tests.supervise.bare import BECOMING, both, scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +175,13 @@ def test_surroundings(script: str, tmp_path: Path) -> None:
     bare, wrapped = both(script, tmp_path)
 
     assert wrapped == bare
+
+
+@pytest.mark.parametrize(
+    "name", ["default signals", "no locale is made up", "limits", "a limit on files", "few descriptors"]
+)
+def test_a_build_in_our_place(name: str, tmp_path: Path) -> None:
+    """Where nothing is recorded the build takes our place, and finds what it would have found."""
+    script = SURROUNDINGS[name]
+
+    assert scene(script, tmp_path / "ours", BECOMING) == scene(script, tmp_path / "bare", "")

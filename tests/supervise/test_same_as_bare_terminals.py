@@ -166,7 +166,7 @@ INTERACTIVE: dict[str, tuple[str, list[Step]]] = {
         [
             (b"$ ", b"$W sh -c 'echo ready; sleep 5'\n"),
             (b"ready\r\n", press(b"\x1a", 0.1)),
-            (b"$ ", b"kill %1; sleep 0.3; wait %1; echo $?; exit\n"),
+            (b"$ ", b"kill %1; sleep 1; wait %1; echo $?; exit\n"),
         ],
     ),
 }

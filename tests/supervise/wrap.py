@@ -8,10 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from toolkit.supervise.process import CommandNotRunnable, die_like, supervise
+from toolkit.supervise.process import CommandNotRunnable, become, die_like, stand, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.spool import Spool
-from toolkit.supervise.streams import keep_closed
 
 
 class Keeping:
@@ -35,8 +34,10 @@ class Keeping:
 
 
 def main(directory: str, command: list[str]) -> None:
-    """Run the command, keeping its log below the directory."""
-    keep_closed()
+    """Run the command, keeping its log below the directory; in our place where that is `-`."""
+    stand()
+    if directory == "-":
+        become(command)
     recorder = Keeping(f"{directory}/{os.getpid()}")
     try:
         ended = supervise(command, recorder=recorder)

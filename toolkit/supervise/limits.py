@@ -7,11 +7,12 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.supervise.clock import monotonic
-from toolkit.supervise.stalls import Informative
-from toolkit.supervise.tree import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from toolkit.supervise.stalls import Informative
+    from toolkit.supervise.tree import Family
 
 Cause = Literal["timeout", "stall", "stopped", "fatal"]
 
@@ -73,7 +74,7 @@ class Limits:
         self._timeout: float | None = None
         self._stall: float | None = None
         self._since = self._news = monotonic()
-        self._informative = Informative()
+        self._informative: Informative | None = None
         self._family: Family | None = None
         self._kill_at = 0.0
         self._killed = False
@@ -82,6 +83,10 @@ class Limits:
         """Note output; only what is news postpones a stall."""
         if self._stall is None or self.cause is not None or at - self._news < self._stall * FRESH:
             return
+        if self._informative is None:
+            from toolkit.supervise.stalls import Informative
+
+            self._informative = Informative()
         if self._informative.hears(stream, data):
             self._news = at
 
@@ -145,6 +150,8 @@ class Limits:
     def _begin(self, cause: Cause) -> None:
         if self._family is not None:
             return
+        from toolkit.supervise.tree import Family
+
         self.cause = cause
         self._kill_at = monotonic() + self._grace
         self._family = Family(self._child, self._marks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import sys
 from collections import deque
@@ -74,7 +73,6 @@ class Loop:
         self._standby.watch(self._child)
         if not self._again:
             _let_go()
-        self._file_size = _allow_any_file_size()
         self._switching = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._recording.start()
@@ -100,7 +98,6 @@ class Loop:
             file.close()
         recorded = self._recording.finish(max(0.0, deadline - monotonic()))
         sys.setswitchinterval(self._switching)
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._file_size)
         self.limits.close()
         self._signals.restore()
         return recorded
@@ -272,10 +269,3 @@ def _empty(fd: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(nothing, fd, inheritable=False)
     os.close(nothing)
-
-
-def _allow_any_file_size() -> tuple[int, int]:
-    """The build's limit on file sizes is not meant for our log; give what to put back."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
-    return limits

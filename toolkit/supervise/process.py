@@ -27,18 +27,27 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from toolkit.core.values import Value
 from toolkit.supervise.clock import Stopwatch
 from toolkit.supervise.files import written_files
+from toolkit.supervise.footing import give_back, stand
 from toolkit.supervise.limits import Cause, Control, Limits
 from toolkit.supervise.loop import Loop
 from toolkit.supervise.recording import Nobody, Recorder, Recording
 from toolkit.supervise.signals import DUMPING, Signals
-from toolkit.supervise.spawn import CommandNotRunnable, as_started_by_a_shell, environment, resolve, spawn
+from toolkit.supervise.spawn import (
+    NOT_RUNNABLE,
+    CommandNotRunnable,
+    as_started_by_a_shell,
+    environment,
+    execute,
+    resolve,
+    spawn,
+)
 from toolkit.supervise.standby import Standby
-from toolkit.supervise.streams import keep_closed, open_channels
+from toolkit.supervise.streams import open_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CommandNotRunnable", "Control", "Ended", "Recorder", "die_like", "supervise"]
+__all__ = ["CommandNotRunnable", "Control", "Ended", "Recorder", "become", "die_like", "stand", "supervise"]
 
 Capture = Literal["auto", "pipes", "none"]
 STOOD_IN: Mapping[Capture, tuple[str, ...]] = MappingProxyType(
@@ -88,7 +97,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     `again` says that another command may follow and will need the caller's descriptors; otherwise they are let go of as
     early as the build lets go of them. The recorder is waited for at the end, at most `patience` seconds.
     """
-    keep_closed()
+    stand()
     variables = environment(environ, extra)
     program = resolve(command, variables, cwd)
     channels = open_channels(STOOD_IN[capture])
@@ -127,6 +136,19 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
         pid=pid, exit_code=exit_code, signal=number, wall=watch.wall, seconds=seconds,
         cause=loop.limits.cause or ("stopped" if stopped else None), stopped_by=loop.stopped_by, recorded=recorded,
     )  # fmt: skip
+
+
+def become(command: Sequence[str], extra: Mapping[str, str] = NOTHING) -> NoReturn:
+    """Let the command take our place, unsupervised, as if we had never been there; CommandNotRunnable otherwise."""
+    variables = environment(None, extra)
+    program = resolve(command, variables)
+    for number in Signals().defaults_for_child:
+        signal.signal(number, signal.SIG_DFL)
+    give_back()
+    try:
+        execute(program, command, as_started_by_a_shell(variables, program))
+    except OSError as error:
+        raise CommandNotRunnable(command[0], error.strerror or str(error), NOT_RUNNABLE) from error
 
 
 def die_like(ended: Ended) -> NoReturn:

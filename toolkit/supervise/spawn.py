@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from toolkit.errors import ToolkitError
+from toolkit.supervise.footing import give_back
 
 if TYPE_CHECKING:
     from toolkit.supervise.signals import Signals
@@ -129,6 +130,17 @@ def spawn(  # noqa: PLR0913 - an exec has that many parts
     raise CommandNotRunnable(command[0], os.strerror(int(failure)), NOT_RUNNABLE)
 
 
+def execute(program: str, command: Sequence[str], environ: Environment) -> NoReturn:
+    """Turn this process into the command; OSError when the kernel refuses."""
+    try:
+        os.execve(program, list(command), environ)  # noqa: S606 - no shell is the point
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script without #!: shells and execvp(3) hand it to sh.
+        os.execve(SHELL, [SHELL, program, *command[1:]], environ)  # noqa: S606 - the same
+
+
 def _become(  # noqa: PLR0913, PLR0917 - the same
     program: str,
     command: Sequence[str],
@@ -144,14 +156,9 @@ def _become(  # noqa: PLR0913, PLR0917 - the same
             os.dup2(ours, theirs)
         if cwd is not None:
             os.chdir(cwd)
+        give_back()
         signal.pthread_sigmask(signal.SIG_SETMASK, signals.original_mask)
-        try:
-            os.execve(program, list(command), environ)  # noqa: S606 - no shell is the point
-        except OSError as error:
-            if error.errno != errno.ENOEXEC:
-                raise
-            # A script without #!: shells and execvp(3) hand it to sh.
-            os.execve(SHELL, [SHELL, program, *command[1:]], environ)  # noqa: S606 - the same
+        execute(program, command, environ)
     except OSError as error:
         os.write(tell, str(error.errno).encode())
     finally:

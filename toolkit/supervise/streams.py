@@ -303,16 +303,6 @@ class Copier:
         self._ended(channel)
 
 
-def keep_closed() -> None:
-    """Put a placeholder where standard input, output or error is closed, so that no file of ours ever gets that number.
-
-    It vanishes at the child's exec, so for the child the descriptor is closed as it was. Call this first of all.
-    """
-    while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= STDERR:
-        pass
-    os.close(fd)
-
-
 def is_open_for_child(fd: int) -> bool:
     try:
         return os.get_inheritable(fd)
