@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TextIO
 
-from toolkit.demo.server import FaultyServer
+from toolkit.demo.server import Fault, FaultyServer
 
 HERE = os.path.dirname(__file__)
 SAMPLES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "sample_logs")
@@ -23,9 +23,9 @@ def tell(folder: str, out: TextIO) -> int:
     samples = _sample_events()
     if samples:
         story.say("Somebody else's recorded history can be imported, and imported again without harm.")
-        for path in samples:
-            story.run("import", path)
-    with FaultyServer(os.path.join(HERE, "mirror"), outage_requests=1) as mirror:
+        story.run("import", *samples, shown="import sample_logs/*/events.jsonl")
+        story.run("import", *samples, shown="import sample_logs/*/events.jsonl")
+    with FaultyServer(os.path.join(HERE, "mirror"), [Fault("503", requests=1)]) as mirror:
         story.environment["DEMO_MIRROR"] = mirror.url
         build = ["run", "--", "bash", os.path.join(HERE, "build.sh")]
         story.say(
@@ -39,7 +39,11 @@ def tell(folder: str, out: TextIO) -> int:
     story.run("history")
     story.run("why")
     story.say("And what all recorded builds together say:")
-    story.run("report")
+    story.run("report", "--pipeline", "golden-image" if samples else "hello-image")
+    if samples:
+        story.say("Which states deserve a retry, and what the recorded builds would have taken with it:")
+        story.run("recommend", "--pipeline", "golden-image")
+        story.run("phase", "preview", "selective-retry", "--pipeline", "golden-image")
     story.say(f"Look around: cd {folder} && toolkit builds, toolkit logs --state 5 --attempt 1, toolkit recommend")
     return story.failures
 
@@ -58,9 +62,9 @@ class _Story:
         """Say what comes next."""
         print(f"\n{self._bold}## {text}{self._plain}", file=self._out)
 
-    def run(self, *arguments: str, expect: int | None = 0) -> None:
+    def run(self, *arguments: str, expect: int | None = 0, shown: str = "") -> None:
         """Show one command; `expect` is its exit code, None any that is not 0."""
-        shown = " ".join(self._shown(each) for each in arguments)
+        shown = shown or " ".join(self._shown(each) for each in arguments)
         print(f"\n$ toolkit {shown}", file=self._out, flush=True)
         ended = subprocess.run(
             [sys.executable, "-m", "toolkit", *arguments], cwd=self.folder, env=self.environment, check=False
