@@ -63,7 +63,7 @@ def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
     settled = attempts.filter(pl.col("status").is_in(("completed", "failed")))
     good, bad = pl.col("status") == "completed", pl.col("status") == "failed"
     rows = settled.group_by("state").agg(
-        pl.col("name").drop_nulls().sort_by("over").last(),
+        pl.col("name").sort_by("over").drop_nulls().last(),
         pl.len().alias("attempts"),
         bad.sum().alias("failures"),
         pl.col("duration").filter(good).mean().alias("completes"),
