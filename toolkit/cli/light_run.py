@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run a build and end as it does."""
+    from toolkit.supervise.process import become, die_like
+
     if os.environ.get("TOOLKIT_WIRE") and options.get("build") != "new" and command:
         from toolkit.supervise.asking import listens
 
         if listens(os.environ["TOOLKIT_WIRE"]):
-            os.execvp(command[0], list(command))  # noqa: S606 - the states inside belong to the build around us
-    from toolkit.supervise.process import die_like
+            become(command)  # the states inside belong to the build around us
     from toolkit.supervise.runner import Runner, warn
 
     project = _project(options)
@@ -36,7 +37,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
         if wanted.phase != "track-only" or not command:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
-        os.execvp(command[0], list(command))  # noqa: S606 - as bare
+        become(command)
     ended = _runs(runner, options)
     store.close()
     die_like(ended)
