@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from analysis.chains import Chains, evidence
-from analysis.recovery import Cloud, fixed_cloud, log_likelihood, posterior, prior_weight
+from analysis.recovery import Cloud, log_likelihood, posterior, prior
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,24 +69,24 @@ def kinship(chains: pl.DataFrame, bases: Mapping[Group, float], pipeline: str | 
         group = Group(where, state, failure_class, None if signature == REST else signature)
         of_class = chains.filter(pl.col("class") == failure_class)
         here = (pl.col("pipeline") == where) & (pl.col("state") == state)
-        same = (pl.col("signature") == signature) & (signature != REST)
+        named = pl.col("signature") == signature
+        same = named & (signature != REST)
         base = bases.get(group, 0.0)
-        parts = (here & (pl.col("signature") == signature), here ^ same, ~here & ~same)
+        parts = (here & named, (here & ~named) | (~here & same), ~here & ~same)
         yield group, Kin(*(evidence(of_class.filter(part), base) for part in parts))
 
 
 def lending(kin: Mapping[Group, Kin]) -> float:
     """Learn how much kin may lend: the amount under which the groups' own evidence is the most likely (type II ML)."""
-    cloud = fixed_cloud()
     largest = sorted(kin.items(), key=lambda each: (-each[1].own.informative, str(each[0])))[:_COMPARED]
     scores = np.zeros(len(LENDING))
     for group, each in largest:
+        cloud = prior(group.failure_class)
         own = log_likelihood(cloud, each.own)
         near, far = log_likelihood(cloud, each.near), log_likelihood(cloud, each.far)
-        prior = prior_weight(group.failure_class)
         for place, amount in enumerate(LENDING):
             shares = each.shares(amount)
-            before = prior + shares[0] * near + shares[1] * far
+            before = shares[0] * near + shares[1] * far
             scores[place] += _log_mean(before + own) - _log_mean(before)
     return LENDING[int(np.argmax(scores - 0.1 * np.abs(np.arange(len(LENDING)) - 1)))]
 

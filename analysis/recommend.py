@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _OWN_GROUP: Final = 3
 """A signature seen so often at a state is judged by itself; rarer ones of its class are judged together."""
 _MOST_GROUPS: Final = 20
-_LEAST_INCIDENTS: Final = 3.0
+_LEAST_INCIDENTS: Final = 2.0
 """Nothing is recommended on fewer occasions than this, whatever is expected of the class."""
 _NEGLIGIBLE: Final = 0.002
 """A gain, in hours per failure, that nobody would change a configuration for."""

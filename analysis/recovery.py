@@ -10,7 +10,7 @@ Every failure of a group (a state, a class, a signature) behaves in one of four 
 | `DIRTY` | passes like `RANDOM` after a start-over, never in place | failing in place, passing after start-overs |
 
 Shares, chance and length are unknown too, and so are drawn: a posterior is a cloud of equally likely parameters. It is
-found by sequential Monte Carlo from a fixed cloud, with random-walk Metropolis moves. The same evidence always gives
+found by sequential Monte Carlo with Metropolis moves. The same evidence always gives
 the same cloud.
 """
 
@@ -36,15 +36,18 @@ if TYPE_CHECKING:
 RANDOM, OUTAGE, STUCK, DIRTY = range(4)
 NOISE: Final = 0.01
 """What is certain in the model still goes the other way so often."""
-_REPAIR_CENTRE: Final = float(np.log(86400.0))
+_REPAIR_CENTRE: Final = float(np.log(1.5 * 86400.0))
 _REPAIR_SPREAD: Final = 1.3
 _CLOUD: Final = 4096
 DRAWS: Final = 768
-_MOVES: Final = 5
+_MOVES: Final = 6
 _STEPS: Final = (0.15, 0.5, 1.3)
 _COORDINATES: Final = 0.6
 """A step changes so many of the coordinates, on average."""
 _FAR_OUT: Final = 6.0
+_AFRESH: Final = 0.4
+_EDGE: Final = 1e-9
+_LOGITS: Final = 21.0
 _FIRST_LEFT: Final = 0.15
 _LEFT: Final = 0.5
 _TAU_CENTRE: Final = float(np.log(900.0))
@@ -84,9 +87,9 @@ _EXPECTED: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
         "infrastructure": _EASY,
         "unavailable": (0.25, 0.63, 0.12),
         "rate_limited": (0.15, 0.73, 0.12),
-        "auth": (0.10, 0.10, 0.80),
-        "config": (0.10, 0.06, 0.84),
-        "dependency": (0.15, 0.12, 0.73),
+        "auth": (0.15, 0.10, 0.75),
+        "config": (0.20, 0.06, 0.74),
+        "dependency": (0.20, 0.12, 0.68),
         "test": (0.34, 0.06, 0.60),
         "resource": (0.40, 0.20, 0.40),
         "dirty": (0.70, 0.05, 0.25),
@@ -102,7 +105,7 @@ _STRENGTH: Final = 1.0
 _DIRTY: Final[Mapping[str, float]] = MappingProxyType({"dirty": 0.9, "resource": 0.35, "killed": 0.15})
 _DIRTY_USUALLY: Final = 0.02
 """The chance that a group is dirty, its failures passing after a start-over and not in place: until both were seen."""
-_CLEAN_PLACE: Final = (0.2, 5.0)
+_CLEAN_PLACE: Final = (0.1, 8.0)
 _DIRTY_PLACE: Final = (5.0, 0.6)
 """Beta parameters of the share that is dirty, in a group that hardly is and in one that is."""
 
@@ -129,28 +132,27 @@ def posterior(failure_class: str | None, evidence: Sequence[Chains]) -> Cloud:
     (sequential Monte Carlo: Del Moral, Doucet and Jasra, Journal of the Royal Statistical Society B 68, 2006).
     """
     rng = np.random.default_rng(_SEED)
-    start = fixed_cloud()
     base = evidence[0].base if evidence else 0.0
-    told = sum((log_likelihood(start, chains) for chains in evidence), np.zeros(len(start)))
-    prior = prior_weight(failure_class)
-    let_in = _next_degree(prior, told, 0.0, _FIRST_LEFT * _effective(prior))
-    cloud = start.take(_resampled(prior + let_in * told, DRAWS, rng))
+    start = prior(failure_class)
+    told = total_likelihood(start, evidence)
+    let_in = _next_degree(told, 0.0, _FIRST_LEFT * len(start))
+    cloud = start.take(_resampled(let_in * told, DRAWS, rng))
     while let_in < 1.0:
         cloud = _moved(cloud, failure_class, evidence, let_in, rng)
-        told = sum((log_likelihood(cloud, chains) for chains in evidence), np.zeros(len(cloud)))
-        before, let_in = let_in, _next_degree(np.zeros(len(cloud)), told, let_in, _LEFT * DRAWS)
+        told = total_likelihood(cloud, evidence)
+        before, let_in = let_in, _next_degree(told, let_in, _LEFT * DRAWS)
         cloud = cloud.take(_resampled((let_in - before) * told, DRAWS, rng))
     return replace(_moved(cloud, failure_class, evidence, 1.0, rng), base=base)
 
 
-def _next_degree(base: Array, told: Array, let_in: float, least: float) -> float:
+def _next_degree(told: Array, let_in: float, least: float) -> float:
     """Give how much of the evidence can be let in (up to 1) while `least` effective draws remain."""
-    if _effective(base + (1.0 - let_in) * told) >= least:
+    if _effective((1.0 - let_in) * told) >= least:
         return 1.0
     low, high = let_in, 1.0
     for _ in range(20):
         middle = (low + high) / 2
-        low, high = (middle, high) if _effective(base + (middle - let_in) * told) >= least else (low, middle)
+        low, high = (middle, high) if _effective((middle - let_in) * told) >= least else (low, middle)
     return max(low, let_in + 1e-6)
 
 
@@ -165,18 +167,22 @@ def _resampled(logs: Array, draws: int, rng: np.random.Generator) -> NDArray[np.
     return np.asarray(np.searchsorted(np.cumsum(weights), steps).clip(max=logs.size - 1))
 
 
-_WIDE: Final = 0.5
-
-
 @cache
-def fixed_cloud() -> Cloud:
-    """Give the cloud that all importance sampling starts from: wide, and always the same."""
+def prior(failure_class: str | None) -> Cloud:
+    """Give the cloud of what is expected of a class before any evidence; it is always the same."""
     rng = np.random.default_rng(_SEED)
-    ways = rng.dirichlet(np.full(3, _WIDE), _CLOUD).T
-    marred = rng.beta(_WIDE, _WIDE, _CLOUD)
-    length = np.exp(rng.normal(_TAU_CENTRE, _TAU_SPREAD, _CLOUD))
-    repair = np.exp(rng.normal(_REPAIR_CENTRE, _REPAIR_SPREAD, _CLOUD))
-    return Cloud(_four(ways, marred), rng.beta(_PASS_A, _PASS_B, _CLOUD).clip(1e-6, 1 - 1e-6), length, repair)
+    hoped, _ = expected(failure_class)
+    marred, chances, length, repair = _redrawn(failure_class, _CLOUD, rng)
+    return Cloud(_four(rng.dirichlet(hoped, _CLOUD).T, marred), chances, length, repair)
+
+
+def _redrawn(failure_class: str | None, draws: int, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """Draw what is dirty, the chance, and the two times from what is expected of a class."""
+    _, dirty = expected(failure_class)
+    place = np.where(rng.random(draws) < dirty, rng.beta(*_DIRTY_PLACE, draws), rng.beta(*_CLEAN_PLACE, draws))
+    length = np.exp(rng.normal(_TAU_CENTRE, _TAU_SPREAD, draws))
+    repair = np.exp(rng.normal(_REPAIR_CENTRE, _REPAIR_SPREAD, draws))
+    return place.clip(_EDGE, 1 - _EDGE), rng.beta(_PASS_A, _PASS_B, draws).clip(_EDGE, 1 - _EDGE), length, repair
 
 
 def _four(ways: Array, marred: Array) -> Array:
@@ -184,15 +190,9 @@ def _four(ways: Array, marred: Array) -> Array:
     return np.asarray(share / share.sum(axis=0))
 
 
-@cache
-def prior_weight(failure_class: str | None) -> Array:
-    """Log ratio of the class's prior to the density that `fixed_cloud` was drawn from."""
-    (hoped, dirty), share = expected(failure_class), fixed_cloud().share
-    by_chance = share[RANDOM] + share[DIRTY]
-    ways = np.log(np.stack((by_chance, share[OUTAGE], share[STUCK])))
-    weight = ((hoped - _WIDE)[:, None] * ways).sum(axis=0)
-    marred, clean = share[DIRTY] / by_chance, share[RANDOM] / by_chance
-    return np.asarray(weight + _log_dirt(marred, clean, dirty) - _WIDE * np.log(marred) - _WIDE * np.log(clean))
+def total_likelihood(cloud: Cloud, evidence: Sequence[Chains]) -> Array:
+    """Give the log likelihood of all evidence together for each draw."""
+    return np.asarray(sum((log_likelihood(cloud, chains) for chains in evidence), np.zeros(len(cloud))))
 
 
 def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
@@ -248,20 +248,67 @@ def chance(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
 def _moved(
     cloud: Cloud, failure_class: str | None, evidence: Sequence[Chains], let_in: float, rng: np.random.Generator
 ) -> Cloud:
-    place = _flat(cloud)
-    height = _density(place, failure_class, evidence, let_in)
-    for _ in range(_MOVES):
-        # Far out, a share is as good as none: only the spread of what matters sets the length of the steps.
-        near = np.vstack((place[:4].clip(-_FAR_OUT, _FAR_OUT), place[4:]))
-        spread = np.cov(near) + 1e-3 * np.eye(len(place))
-        scale = rng.choice(_STEPS, place.shape[1])
-        steps = np.linalg.cholesky(spread) @ rng.standard_normal(place.shape) * scale
-        there = place + np.where(rng.random(place.shape) < _COORDINATES, steps, 0.0)
-        height_there = _density(there, failure_class, evidence, let_in)
-        takes = np.log(rng.random(height.size)) < height_there - height
-        place = np.where(takes, there, place)
-        height = np.where(takes, height_there, height)
-    return _shaped(place)
+    """Move the draws about, so that they are likely and all different: small steps, and leaps between explanations."""
+    at = _Standing(_flat(cloud), failure_class, evidence, let_in)
+    for turn in range(_MOVES):
+        there = at.place.copy()
+        if turn % 2:
+            _leap(there, failure_class, rng)
+        else:
+            _step(there, rng)
+        new = _Standing(there, failure_class, evidence, let_in)
+        # What a leap redraws, it draws from what was expected beforehand: that cancels.
+        gain = new.ways - at.ways + new.told - at.told + (0.0 if turn % 2 else new.rest - at.rest)
+        at.take(np.log(rng.random(gain.size)) < gain, new)
+    return _shaped(at.place)
+
+
+@dataclass(slots=True)
+class _Standing:
+    """Places, and the log densities of what is there: of the ways, of the rest, and of the evidence let in."""
+
+    place: Array
+    ways: Array
+    rest: Array
+    told: Array
+
+    def __init__(self, place: Array, failure_class: str | None, evidence: Sequence[Chains], let_in: float) -> None:
+        cloud, (hoped, dirty) = _shaped(place), expected(failure_class)
+        by_chance = cloud.share[RANDOM] + cloud.share[DIRTY]
+        self.place = place
+        self.ways = (hoped[:, None] * np.log(np.stack((by_chance, cloud.share[OUTAGE], cloud.share[STUCK])))).sum(
+            axis=0
+        )
+        self.rest = _log_dirt(cloud.share[DIRTY] / by_chance, cloud.share[RANDOM] / by_chance, dirty)
+        self.rest = self.rest + _PASS_A * np.log(cloud.chance) + _PASS_B * np.log1p(-cloud.chance)
+        self.rest -= (np.log(cloud.length) - _TAU_CENTRE) ** 2 / (2 * _TAU_SPREAD**2)
+        self.rest -= (np.log(cloud.repair) - _REPAIR_CENTRE) ** 2 / (2 * _REPAIR_SPREAD**2)
+        self.told = let_in * total_likelihood(cloud, evidence)
+
+    def take(self, takes: NDArray[np.bool_], new: _Standing) -> None:
+        self.place = np.where(takes, new.place, self.place)
+        self.ways = np.where(takes, new.ways, self.ways)
+        self.rest = np.where(takes, new.rest, self.rest)
+        self.told = np.where(takes, new.told, self.told)
+
+
+def _step(place: Array, rng: np.random.Generator) -> None:
+    # Far out, a share is as good as none: only the spread of what matters sets the length of the steps.
+    spread = np.cov(np.vstack((place[:4].clip(-_FAR_OUT, _FAR_OUT), place[4:]))) + 1e-3 * np.eye(len(place))
+    steps = np.linalg.cholesky(spread) @ rng.standard_normal(place.shape) * rng.choice(_STEPS, place.shape[1])
+    place += np.where(rng.random(place.shape) < _COORDINATES, steps, 0.0)
+
+
+def _leap(place: Array, failure_class: str | None, rng: np.random.Generator) -> None:
+    """Let two ways change their shares in some draws, and draw some of the other parameters afresh."""
+    draws = place.shape[1]
+    marred, chances, length, repair = _redrawn(failure_class, draws, rng)
+    fresh = np.stack((_logit(marred), _logit(chances), np.log(length), np.log(repair)))
+    place[2:] = np.where(rng.random((4, draws)) < _AFRESH, fresh, place[2:])
+    one, other = place[0].copy(), place[1].copy()
+    swap = rng.integers(0, 4, draws)
+    place[0] = np.select((swap == 1, swap == 2, swap == 3), (other, -one, one - other), one)  # noqa: PLR2004 - three pairs
+    place[1] = np.select((swap == 1, swap == 2, swap == 3), (one, other - one, -other), other)  # noqa: PLR2004 - the same
 
 
 def _flat(cloud: Cloud) -> Array:
@@ -273,7 +320,7 @@ def _flat(cloud: Cloud) -> Array:
             np.log(by_chance / share[STUCK]),
             np.log(share[OUTAGE] / share[STUCK]),
             np.log(share[DIRTY] / share[RANDOM]),
-            np.log(cloud.chance) - np.log1p(-cloud.chance),
+            _logit(cloud.chance),
             np.log(cloud.length),
             np.log(cloud.repair),
         )
@@ -288,19 +335,8 @@ def _shaped(place: Array) -> Cloud:
 
 
 def _logistic(logit: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-logit.clip(-14, 14))))
+    return np.asarray(1 / (1 + np.exp(-logit.clip(-_LOGITS, _LOGITS))))
 
 
-def _density(place: Array, failure_class: str | None, evidence: Sequence[Chains], let_in: float) -> Array:
-    """Log density, with a share of the evidence let in, in the coordinates of `_flat`, up to a constant."""
-    cloud, (hoped, dirty) = _shaped(place), expected(failure_class)
-    by_chance = cloud.share[RANDOM] + cloud.share[DIRTY]
-    ways = np.log(np.stack((by_chance, cloud.share[OUTAGE], cloud.share[STUCK])))
-    height = (hoped[:, None] * ways).sum(axis=0)
-    height += _log_dirt(cloud.share[DIRTY] / by_chance, cloud.share[RANDOM] / by_chance, dirty)
-    height += _PASS_A * np.log(cloud.chance) + _PASS_B * np.log1p(-cloud.chance)
-    height -= (np.log(cloud.length) - _TAU_CENTRE) ** 2 / (2 * _TAU_SPREAD**2)
-    height -= (np.log(cloud.repair) - _REPAIR_CENTRE) ** 2 / (2 * _REPAIR_SPREAD**2)
-    for chains in evidence:
-        height = height + let_in * log_likelihood(cloud, chains)
-    return np.asarray(height)
+def _logit(chances: Array) -> Array:
+    return np.asarray(np.log(chances) - np.log1p(-chances))

@@ -56,7 +56,7 @@ def _seen(learnt: Learnt) -> str:
         return f"{count}, none of which was seen to be tried again."
     occasions = max(1, round(learnt.incidents))
     alike = "" if occasions >= learnt.tried else f" ({occasions} independent occasion{'s' * (occasions != 1)})"
-    return f"{count}; of {learnt.tried} that were tried again, {learnt.recovered} passed at once{alike}."
+    return f"{count}; of {learnt.tried} tried again, {learnt.recovered} passed at once{alike}."
 
 
 def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
