@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from analysis.database import quoted
@@ -10,10 +10,17 @@ from analysis.tables import TABLES
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.history import History
 
 Form = Literal["parquet", "csv"]
-_ORDER: Final = {"events": "build, seq", "attempts": "build, started_ord", "runs": "build, run", "builds": "started, build"}
+_ORDER: Final = {
+    "events": "build, seq",
+    "attempts": "build, started_ord",
+    "runs": "build, run",
+    "builds": "started, build",
+}
 _FORMATS: Final = {"parquet": "format parquet, compression zstd", "csv": "format csv, header"}
 
 
@@ -25,7 +32,9 @@ def export(history: History, path: Path, form: Form, table: str = "events") -> i
     """
     if table not in TABLES:
         raise UsageError(f"there is no table '{table}'", hint=f"The tables are {', '.join(TABLES)}.")
-    columns = ", ".join(_column(name, form) for name in TABLES[table] if table != "events" or name not in {"id", "group"})
+    columns = ", ".join(
+        _column(name, form) for name in TABLES[table] if table != "events" or name not in {"id", "group"}
+    )
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +47,8 @@ def export(history: History, path: Path, form: Form, table: str = "events") -> i
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", hint="Name a file that can be written.") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
     return int(rows.item())
 
 

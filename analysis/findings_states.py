@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from analysis import database
 from analysis.findings_failures import counted, recovery
 from analysis.findings_model import HostFinding, Spread, StateFinding
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
+    import polars as pl
 
 _MOST_SIGNATURES: Final = 5
 MOST_HOSTS: Final = 50

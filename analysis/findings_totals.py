@@ -107,7 +107,8 @@ def quality(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Quality:
 def _notes(failures: int, unknown: int, censored: int, builds: int, degraded: int) -> list[str]:
     notes = []
     if 0 < builds < _FEW_BUILDS:
-        notes.append(f"Only {builds} builds are recorded: every share here is uncertain, and says so.")
+        told = "1 build is" if builds == 1 else f"{builds} builds are"
+        notes.append(f"Only {told} recorded: every share here is uncertain, and says so.")
     if failures and unknown > _MUCH * failures:
         notes.append(f"{unknown} of {failures} failures are of unknown class: add [[rules]] for the frequent ones.")
     if failures and censored > _MUCH * failures:

@@ -9,8 +9,8 @@ from toolkit.core.moments import duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analysis.findings_model import Findings, StateFinding
-    from analysis.recommendation import Interval, StateAdvice
+    from analysis.findings_model import Findings, Rate, StateFinding
+    from analysis.recommendation import StateAdvice
 
 _DO: Final = {
     "retry": "retry in place",
@@ -38,12 +38,11 @@ def _sentences(findings: Findings) -> Iterator[str]:
         f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in {_count(totals.failures, 'failed attempt')}, "
         f"{hours_text(totals.hours_repeated)} in work that was done before."
     )
-    share = totals.first_run_green.share
-    if share is not None:
+    if totals.first_run_green.n:
         later = outcomes.completed_in_place + outcomes.completed_after_start_over
         yield (
-            f"{_percent(share)} of the builds are green at the first run; {later} came green only later, "
-            f"{outcomes.failed} ended failed."
+            f"{_percent(totals.first_run_green)} of the builds are green at the first run; "
+            f"{later:,} came green only later, {outcomes.failed:,} ended failed."
         )
     if costly := [state for state in findings.states if state.hours_lost > 0]:
         worst = max(costly, key=lambda state: state.hours_lost)
@@ -58,8 +57,7 @@ def _sentences(findings: Findings) -> Iterator[str]:
 def _where(state: StateFinding, lost: float, *, of_several: bool) -> str:
     label = f"{state.code} {state.name}" if state.name else str(state.code)
     label += f" of {state.pipeline}" if of_several and state.pipeline else ""
-    rate = state.failure_rate.share
-    told = f", failing in {_percent(rate)} of its attempts" if rate else ""
+    told = f", failing in {_percent(state.failure_rate)} of its attempts" if state.failure_rate.n else ""
     return f"State {label} accounts for {state.hours_lost / lost:.0%} of the loss{told}."
 
 
@@ -87,9 +85,12 @@ def hours_text(hours: float) -> str:
     return f"{hours:,.0f} h" if hours >= 48 else duration_text(hours * 3600)  # noqa: PLR2004 - two days
 
 
-def _percent(share: Interval) -> str:
-    digits = 0 if share.high - share.low > 0.05 else 1  # noqa: PLR2004 - decimals only where they mean something
-    return f"{share.mean:.{digits}%} ({share.low:.{digits}%} to {share.high:.{digits}%})"
+def _percent(rate: Rate) -> str:
+    if rate.share is None:
+        return "none"
+    low, high = rate.share.low, rate.share.high
+    digits = 0 if high - low > 0.05 else 1  # noqa: PLR2004 - decimals only where they mean something
+    return f"{rate.hits / rate.n:.{digits}%} ({low:.{digits}%} to {high:.{digits}%})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.report.wording import scope
+from analysis.report.wording import builds, readable, scope
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def render(findings: Findings) -> str:
 
     UsageError when the charts' library is not installed (the extra `html`).
     """
+    findings = readable(findings)
     page = _page(findings)
     while len(page.encode()) > MOST_BYTES and len(findings.builds) > _FEWEST_BUILDS:
         kept = findings.builds[: len(findings.builds) // 2]
@@ -44,10 +45,12 @@ def _page(findings: Findings) -> str:
     program = f'(() => {{\n"use strict";\n{own}\n}})();'
     parts = {
         "title": html.escape(f"Failure report: {scope(findings.scope)}"),
-        "scope": html.escape(f"{scope(findings.scope)} · {findings.outcomes.builds:,} builds"),
+        "scope": html.escape(f"{scope(findings.scope)} · {builds(findings.outcomes.builds)}"),
         "sentences": "".join(f"<p>{html.escape(sentence)}</p>" for sentence in findings.headline),
         "sure": html.escape(" ".join(findings.quality.notes)),
-        "footer": html.escape(f"Made {findings.scope.generated[:16].replace('T', ' ')} UTC by the build-state-toolkit."),
+        "footer": html.escape(
+            f"Made {findings.scope.generated[:16].replace('T', ' ')} UTC by the build-state-toolkit."
+        ),
         "style": (_PAGE / "page.css").read_text(),
         "script_hashes": f"{_hash(library())} {_hash(program)}",
         "data": _as_data(findings.model_dump_json(by_alias=True)),
@@ -71,14 +74,22 @@ def library() -> str:
     except ImportError:
         hint = "Install the extra: pip install 'build-state-toolkit[html]'."
         raise UsageError("the page's charts need vl-convert-python, which is not installed", hint=hint) from None
-    bundle = str(vl_convert.javascript_bundle())
+    bundle = str(vl_convert.javascript_bundle(None))
     if "</script" in bundle.lower() or "<!--" in bundle:
-        raise UsageError("the charts' library cannot be put into a page", hint="Use another version of vl-convert-python.")
+        raise UsageError(
+            "the charts' library cannot be put into a page", hint="Use another version of vl-convert-python."
+        )
     return f"(() => {{{bundle}\n}})();"
 
 
 def _as_data(text: str) -> str:
-    for sign, escaped in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+    for sign, escaped in (
+        ("&", "\\u0026"),
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
         text = text.replace(sign, escaped)
     return text
 

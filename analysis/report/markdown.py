@@ -5,7 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from analysis.report.wording import DASH, day, hours, percent, rate, scope, seconds, span, sparkline, state, state_of, states_shown
+from analysis.report.wording import (
+    DASH,
+    builds,
+    day,
+    hours,
+    percent,
+    rate,
+    readable,
+    scope,
+    seconds,
+    span,
+    sparkline,
+    state,
+    state_of,
+    states_shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +35,7 @@ _TREND: Final = 40
 
 def render(findings: Findings) -> str:
     """Give the report as Markdown; nothing in it can be mistaken for markup or a link."""
-    return "\n".join(_lines(findings)) + "\n"
+    return "\n".join(_lines(readable(findings))) + "\n"
 
 
 def plain(text: str) -> str:
@@ -31,7 +46,7 @@ def plain(text: str) -> str:
 def _lines(findings: Findings) -> Iterator[str]:
     yield "# Failure report"
     yield ""
-    yield f"{plain(scope(findings.scope))} · {findings.outcomes.builds:,} builds"
+    yield f"{plain(scope(findings.scope))} · {builds(findings.outcomes.builds)}"
     yield ""
     for sentence in findings.headline:
         yield f"- {plain(sentence)}"
@@ -91,7 +106,7 @@ def _advice(findings: Findings) -> Iterator[str]:
             if each.evidence.failures
         ]
         yield ""
-        yield f"Pipeline **{plain(advice.pipeline)}**, {advice.builds:,} builds:"
+        yield f"Pipeline **{plain(advice.pipeline)}**, {builds(advice.builds)}:"
         titles = ("state", "action", "confidence", "failures", "saves h per 100 builds (90 %)", "why")
         yield from _table(titles, rows, right=(2, 3))
     if findings.previews:
@@ -116,7 +131,17 @@ def _states(findings: Findings) -> Iterator[str]:
     yield ""
     yield "## States"
     yield from _table(
-        ("state", "reached", "attempts", "failed", "failure rate (90 %)", "recovered at the next attempt", "lost", "p50", "p90"),
+        (
+            "state",
+            "reached",
+            "attempts",
+            "failed",
+            "failure rate (90 %)",
+            "recovered at the next attempt",
+            "lost",
+            "p50",
+            "p90",
+        ),
         (
             (
                 plain(state_of(each, findings)),
@@ -158,10 +183,10 @@ def _signatures(findings: Findings) -> Iterator[str]:
         ),
         right=(2, 3),
     )
-    if left := len(findings.signatures) - _MOST:
-        if left > 0:
-            yield ""
-            yield f"{left} rarer ones are left out."
+    left = len(findings.signatures) - _MOST
+    if left > 0:
+        yield ""
+        yield f"{left} rarer ones are left out."
 
 
 def _trend(findings: Findings) -> Iterator[str]:
@@ -227,7 +252,10 @@ def _hosts(findings: Findings) -> Iterator[str]:
     yield "## Hosts that fail more than their work explains"
     yield from _table(
         ("host", "failures", "expected", "failure rate (90 %)"),
-        ((plain(each.host), str(each.failures), f"{each.expected:.1f}", rate(each.failure_rate)) for each in suspicious),
+        (
+            (plain(each.host), str(each.failures), f"{each.expected:.1f}", rate(each.failure_rate))
+            for each in suspicious
+        ),
         right=(1, 2),
     )
 

@@ -35,7 +35,9 @@ def write(findings: Findings, folder: Path, form: Form) -> list[Path]:
     """Write every table that has rows into `folder`; gives the files. UsageError when it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(table, folder / f"{name}.{form}", form) for name, table in tables(findings).items() if table.height]
+        return [
+            _write(table, folder / f"{name}.{form}", form) for name, table in tables(findings).items() if table.height
+        ]
     except OSError as error:
         hint = "Name a folder that can be written."
         raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}", hint=hint) from None

@@ -15,10 +15,12 @@ from rich.text import Text
 from analysis.report.wording import (
     DASH,
     bar,
+    builds,
     day,
     hours,
     percent,
     rate,
+    readable,
     scope,
     seconds,
     span,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _PIPED: Final = 120
 """Width where nobody says how wide it is."""
+_NARROW: Final = 70
 _ROOMY: Final = 110
 _WIDE: Final = 150
 _MOST: Final = 10
@@ -64,7 +67,7 @@ def render(findings: Findings, width: int = _PIPED) -> str:
 
 def report(findings: Findings, width: int) -> RenderableType:
     """Lay the report out for a width."""
-    return Group(*_parts(findings, width))
+    return Group(*_parts(readable(findings), width))
 
 
 def _parts(findings: Findings, width: int) -> Iterator[RenderableType]:
@@ -75,7 +78,7 @@ def _parts(findings: Findings, width: int) -> Iterator[RenderableType]:
     if not findings.outcomes.builds:
         return
     yield from _outcomes(findings, width)
-    yield from _advice(findings, width)
+    yield from _advice(findings)
     yield from _states(findings, width)
     yield from _signatures(findings, width)
     yield from _trend(findings, width)
@@ -90,7 +93,9 @@ def _title(text: str, note: str = "") -> RenderableType:
 
 
 def _table(*columns: tuple[str, str], **more: Any) -> Table:  # noqa: ANN401 - as in rich
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style=_COLOURS["faint"], **more)
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style=_COLOURS["faint"], **more
+    )
     for name, justify in columns:
         ratio = 1 if justify == "fill" else None
         table.add_column(
@@ -120,7 +125,9 @@ def _outcomes(findings: Findings, width: int) -> Iterator[RenderableType]:
     for name, number, colour in parts:
         if number:
             shown = Text(bar(number / told.builds, size), style=_COLOURS[colour])
-            table.add_row(name, shown, Text(f"{number:,}", justify="right"), Text(percent(number / told.builds), justify="right"))
+            table.add_row(
+                name, shown, Text(f"{number:,}", justify="right"), Text(percent(number / told.builds), justify="right")
+            )
     yield table
     extra = [f"{told.held:,} held"] * bool(told.held) + [f"{told.abandoned:,} abandoned"] * bool(told.abandoned)
     green = findings.totals.hours_to_green
@@ -130,15 +137,15 @@ def _outcomes(findings: Findings, width: int) -> Iterator[RenderableType]:
         yield Text(" · ".join(extra), style=_COLOURS["faint"])
 
 
-def _advice(findings: Findings, width: int) -> Iterator[RenderableType]:
+def _advice(findings: Findings) -> Iterator[RenderableType]:
     for advice in findings.recommendations:
         shown = [each for each in advice.states if each.evidence.failures]
         if not shown:
             continue
-        yield _title(f"What to do in {advice.pipeline}", f"{advice.builds:,} builds, 90 % intervals")
+        yield _title(f"What to do in {advice.pipeline}", f"{builds(advice.builds)}, 90 % intervals")
         table = _table(
-            ("state", "left"), ("action", "left"), ("sure", "right"), ("failures", "right"), ("h saved per 100", "right"),
-            ("why", "fill"), expand=True,
+            ("state", "left"), ("action", "left"), ("sure", "right"), ("failures", "right"),
+            ("h saved per 100", "right"), ("why", "fill"), expand=True,
         )  # fmt: skip
         for each in sorted(shown, key=lambda one: -one.saves.hours_per_100_builds.mean)[:_MOST]:
             table.add_row(
@@ -153,8 +160,8 @@ def _advice(findings: Findings, width: int) -> Iterator[RenderableType]:
     if findings.previews:
         yield _title("Replayed under another phase")
         table = _table(
-            ("phase", "left"), ("hours to green", "right"), ("was", "right"), ("start-overs", "right"), ("was", "right"),
-            ("observed", "right"),
+            ("phase", "left"), ("hours to green", "right"), ("was", "right"), ("start-overs", "right"),
+            ("was", "right"), ("observed", "right"),
         )  # fmt: skip
         for one in findings.previews:
             table.add_row(
@@ -176,9 +183,11 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     roomy, wide = width >= _ROOMY, width >= _WIDE
     columns = [("state", "fill"), ("reached", "left" if roomy else "right"), ("attempts", "right"), ("failed", "right")]
     columns += [("failure rate", "right"), ("recovered", "right")] if roomy else [("rate", "right")]
-    columns += [("lost", "right"), ("", "left")] + ([("p50", "right"), ("p90", "right")] if wide else [])
+    size = 24 if wide else 10 if width >= _NARROW else 0
+    columns += (
+        [("lost", "right")] + [("", "left")] * bool(size) + ([("p50", "right"), ("p90", "right")] if wide else [])
+    )
     table = _table(*columns, expand=True)
-    size = 24 if wide else 10
     for each in shown:
         reached = percent(each.reached)
         funnel = Text.assemble((bar(each.reached, 10), "cyan"), f" {reached:>5}") if roomy else Text(reached)
@@ -186,7 +195,7 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
         row: list[RenderableType] = [
             Text(state_of(each, findings)), funnel, f"{each.attempts:,}",
             Text(f"{each.failures:,}", style="red" if each.failures else ""), *rates, hours(each.hours_lost),
-            Text(bar(each.hours_lost / most if most else 0.0, size), style="red"),
+            *[Text(bar(each.hours_lost / most if most else 0.0, size), style="red")] * bool(size),
         ]  # fmt: skip
         table.add_row(*row, *([seconds(each.duration.p50), seconds(each.duration.p90)] if wide else []))
     yield table
@@ -207,9 +216,8 @@ def _signatures(findings: Findings, width: int) -> Iterator[RenderableType]:
     yield _title("Failures", f"{left} rarer ones are left out" if left > 0 else "")
     roomy = width >= _ROOMY
     columns = [("n", "right"), ("share", "left" if roomy else "right"), ("failure", "left")]
-    columns += [("class", "left"), ("states", "left"), ("last seen", "left"), ("recovered", "right"), ("weeks", "left")] if roomy else [
-        ("class", "left"), ("last seen", "left"),
-    ]  # fmt: skip
+    columns += [("class", "left")] + [("states", "left")] * roomy + [("last seen", "left")]
+    columns += [("recovered", "right"), ("weeks", "left")] * roomy
     table = _table(*columns, ("for example", "fill"), expand=True)
     for each in findings.signatures[:_MOST]:
         share = percent(each.share)
@@ -242,7 +250,9 @@ def _trend(findings: Findings, width: int) -> Iterator[RenderableType]:
     ]
     for name, values, colour in lines:
         drawn = sparkline(values, size)
-        yield Text.assemble(f"{name:<11}", (drawn, colour), (f"  {max(values):,.0f} at most in a week", _COLOURS["faint"]))
+        yield Text.assemble(
+            f"{name:<11}", (drawn, colour), (f"  {max(values):,.0f} at most in a week", _COLOURS["faint"])
+        )
     for change in findings.changes:
         yield Text(f"changed: {change.why}")
 
@@ -252,7 +262,11 @@ def _comparison(findings: Findings) -> Iterator[RenderableType]:
     if both is None:
         return
     yield _title("Compared")
-    table = _table(("", "left"), (f"{day(both.before.since)} to {day(both.before.until)}", "right"), (f"since {day(both.now.since)}", "right"))
+    table = _table(
+        ("", "left"),
+        (f"{day(both.before.since)} to {day(both.before.until)}", "right"),
+        (f"since {day(both.now.since)}", "right"),
+    )
     sides = (both.before, both.now)
     table.add_row("builds", *(f"{each.builds:,}" for each in sides))
     table.add_row("green at the first run", *(rate(each.first_run_green) for each in sides))
@@ -282,7 +296,10 @@ def _worst(findings: Findings, width: int) -> Iterator[RenderableType]:
     worst = findings.worst
     if worst is None:
         return
-    yield _title(f"The costliest build: {worst.build}", f"{hours(worst.hours_run)} of work, {hours(worst.hours_repeated)} of it repeated")
+    yield _title(
+        f"The costliest build: {worst.build}",
+        f"{hours(worst.hours_run)} of work, {hours(worst.hours_repeated)} of it repeated",
+    )
     longest = max([worst.without.hours, *(lane.hours for lane in worst.lanes)])
     size = max(20, width - 34)
     for lane in worst.lanes:
@@ -292,7 +309,9 @@ def _worst(findings: Findings, width: int) -> Iterator[RenderableType]:
         yield Text.assemble(f"run {lane.run:<6} ", _drawn(lane, longest, size), f" {hours(lane.hours)}")
     if worst.lanes_left_out:
         yield Text(f"           {worst.lanes_left_out} more runs", style=_COLOURS["faint"])
-    yield Text.assemble("no repeats ", _drawn(worst.without, longest, size), f" {hours(worst.without.hours)} (estimated)")
+    yield Text.assemble(
+        "no repeats ", _drawn(worst.without, longest, size), f" {hours(worst.without.hours)} (estimated)"
+    )
     yield Text("           █ completed  ▓ failed  ▒ interrupted  ░ repeated", style=_COLOURS["faint"])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.core.moments import duration_text
 
@@ -12,11 +13,34 @@ if TYPE_CHECKING:
     from analysis.findings_model import Findings, Rate, Scope, StateFinding
     from analysis.recommendation import Interval
 
-DASH: Final = "–"
+DASH: Final = "\N{EN DASH}"
+_UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""What commands a terminal or turns text around; a log may hold it, a report must not."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _DAYS: Final = 48.0
 MOST_STATES: Final = 25
+
+
+def readable(findings: Findings) -> Findings:
+    """Give the findings with every control character in their texts replaced by what can be seen."""
+    told: Findings = type(findings).model_validate(_readable(findings.model_dump(by_alias=True)))
+    return told
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_readable(each) for each in value)
+    return value
+
+
+def builds(number: int) -> str:
+    """Write a number of builds."""
+    return f"{number:,} build" if number == 1 else f"{number:,} builds"
 
 
 def percent(share: float) -> str:
@@ -33,19 +57,19 @@ def _decimal(share: float) -> str:
 
 
 def rate(told: Rate, *, n: bool = False) -> str:
-    """Write a rate as observed, with its interval: `12% (9%–16%)`."""
+    """Write a rate as observed, with its interval: `12% (9% to 16%)`, with a dash."""
     if told.share is None:
         return DASH
     shares = (told.hits / told.n, told.share.low, told.share.high)
     narrow = told.share.high - told.share.low < 0.05  # noqa: PLR2004 - decimals only where they mean something
     observed, low, high = (_decimal(share) if narrow else percent(share) for share in shares)
-    text = f"{observed} ({low}–{high})"
+    text = f"{observed} ({low}{DASH}{high})"
     return f"{text}, n={told.n:,}" if n else text
 
 
 def span(interval: Interval, digits: int = 1) -> str:
-    """Write an estimate with its interval: `11.2 (8.0–14.9)`."""
-    return f"{interval.mean:,.{digits}f} ({interval.low:,.{digits}f}–{interval.high:,.{digits}f})"
+    """Write an estimate with its interval: `11.2 (8.0 to 14.9)`, with a dash."""
+    return f"{interval.mean:,.{digits}f} ({interval.low:,.{digits}f}{DASH}{interval.high:,.{digits}f})"
 
 
 def hours(value: float) -> str:

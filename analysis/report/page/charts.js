@@ -9,6 +9,7 @@ function config() {
   return {
     background: null, font, view: { stroke: null },
     axis: { labelColor: quiet, titleColor: quiet, titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 12, gridColor: line, gridOpacity: 0.6, domain: false, ticks: false, labelPadding: 6, labelLimit: 260 },
+    axisXQuantitative: { tickCount: 5, labelOverlap: "greedy" },
     legend: { labelColor: quiet, titleColor: quiet, orient: "top", title: null, symbolType: "square", labelFontSize: 12, columnPadding: 14 },
     text: { color: ink, fontSize: 12 }, bar: { color: colour("mark") }, rule: { color: colour("mark") }, point: { filled: true, opacity: 1 },
   };
@@ -74,41 +75,48 @@ function funnelSpec(states) {
     encoding: { y: labelled(null), tooltip: [{ field: "label", title: "state" }, { field: "builds", title: "came so far" }, { field: "passed", title: "got past it" }, { field: "reached", title: "share", format: ".1%" }] },
   };
 }
-function weeksSpec(weeks) {
-  const kinds = [["first", "green at the first run", "good"], ["later", "green later", "later"], ["failed", "failed", "lost"]];
-  const values = weeks.flatMap((week) => kinds.map(([key, what]) => ({ begins: week.begins, what, value: week[key] })));
-  if (!sum(values.map((one) => one.value))) return null;
+/** Bars as wide as the time they stand for, from `from` to `to`. */
+function overTime(values, title, encoding) {
+  const days = (Date.parse(values.at(-1).ends) - Date.parse(values[0].begins)) / 86400e3;
   return {
-    data: { values }, height: 190, mark: { type: "bar" },
+    data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1 },
     encoding: {
-      x: { field: "begins", type: "temporal", timeUnit: "utcyearmonthdate", bandPosition: 0, title: null, axis: { format: "%b %Y", labelOverlap: true, grid: false } },
-      y: { field: "value", type: "quantitative", title: "builds begun" },
-      color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) } },
-      tooltip: [{ field: "begins", title: "from" }, { field: "what", title: "builds" }, { field: "value", title: "n" }],
+      x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", grid: false, tickCount: 8 } }, x2: { field: "ends" },
+      y: { field: "from", type: "quantitative", title, scale: { zero: true } }, y2: { field: "to" }, ...encoding,
     },
   };
+}
+function weeksSpec(weeks) {
+  const kinds = [["first", "green at the first run", "good"], ["later", "green later", "later"], ["failed", "failed", "lost"]];
+  const values = weeks.flatMap((week) => {
+    let from = 0;
+    return kinds.map(([key, what]) => ({ begins: week.begins, ends: week.ends, what, value: week[key], from, to: from += week[key] }));
+  });
+  if (!sum(values.map((one) => one.value))) return null;
+  return { height: 190, ...overTime(values, "builds begun", {
+    color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) } },
+    tooltip: [{ field: "begins", title: "from" }, { field: "what", title: "builds" }, { field: "value", title: "n" }],
+  }) };
 }
 function lossSpec(weeks) {
   if (!weeks.some((week) => week.hours_lost > 0)) return null;
-  return {
-    data: { values: weeks }, height: 150, mark: { type: "bar", color: colour("lost") },
-    encoding: {
-      x: { field: "begins", type: "temporal", timeUnit: "utcyearmonthdate", bandPosition: 0, title: null, axis: { format: "%b %Y", labelOverlap: true, grid: false } },
-      y: { field: "hours_lost", type: "quantitative", title: "hours lost" },
-      tooltip: [{ field: "begins", title: "from" }, { field: "hours_lost", title: "hours lost", format: ".1f" }, { field: "failures", title: "failures" }, { field: "attempts", title: "attempts (n)" }],
-    },
-  };
+  return { height: 150, ...overTime(weeks.map((week) => ({ ...week, from: 0, to: week.hours_lost })), "hours lost", {
+    color: { value: colour("lost") },
+    tooltip: [{ field: "begins", title: "from" }, { field: "hours_lost", title: "hours lost", format: ".1f" }, { field: "failures", title: "failures" }, { field: "attempts", title: "attempts (n)" }],
+  }) };
 }
 function calendarSpec() {
   if (!F.days.length) return null;
+  const weeks = (Date.parse(F.days.at(-1).date) - Date.parse(F.days[0].date)) / 604800e3 + 2;
   return {
+    ...(weeks < 45 ? { width: 90 + Math.round(weeks) * 18 } : {}),
     data: { values: F.days.map((one) => ({ ...one, lost: one.hours_lost })) }, height: rows(7, 15),
     transform: [{ calculate: "utc(utcyear(toDate(datum.date)), utcmonth(toDate(datum.date)), utcdate(toDate(datum.date)) - (utcday(toDate(datum.date)) + 6) % 7)", as: "monday" }, { calculate: "(utcday(toDate(datum.date)) + 6) % 7", as: "weekday" }],
     mark: { type: "rect", cornerRadius: 2, stroke: colour("paper"), strokeWidth: 1.5 },
     encoding: {
       x: { field: "monday", type: "ordinal", title: null, axis: { labelExpr: "utcdate(toDate(datum.value)) <= 7 ? utcFormat(toDate(datum.value), '%b') : ''", labelAngle: 0, labelOverlap: false, labelAlign: "left", labelOffset: -5 } },
       y: { field: "weekday", type: "ordinal", title: null, scale: { domain: [0, 1, 2, 3, 4, 5, 6] }, axis: { labelExpr: "['Mon','','Wed','','Fri','','Sun'][datum.value]" } },
-      color: { field: "lost", type: "quantitative", scale: { type: "sqrt", range: [colour("faint"), colour("lost")] }, legend: { title: "hours lost", orient: "top", type: "gradient", gradientLength: 120, gradientThickness: 8, tickCount: 3 } },
+      color: { field: "lost", type: "quantitative", scale: { type: "sqrt", domainMin: 0, range: [colour("faint"), colour("lost")] }, legend: { title: "hours lost", orient: "top", type: "gradient", gradientLength: 120, gradientThickness: 8, tickCount: 3 } },
       tooltip: [{ field: "date", title: "day (UTC)" }, { field: "lost", title: "hours lost", format: ".1f" }, { field: "failures", title: "failures" }, { field: "builds", title: "builds begun" }],
     },
   };

@@ -57,6 +57,10 @@ function statesShown() {
   return rows.filter((row) => costly.has(row));
 }
 function weeksShown() {
+  const days = filtered() ? CUBE.period_days : 7;
+  return weeksTold().map((week) => ({ ...week, ends: new Date(Date.parse(week.begins) + days * 86400e3).toISOString().slice(0, 10) }));
+}
+function weeksTold() {
   if (!filtered()) return F.weeks.map((week) => ({ ...week, first: week.completed_first, later: week.completed_later }));
   const tried = added(CUBE.attempts, ["period"], PLACES, COUNTS), built = added(CUBE.builds, ["period"], ["pipeline", "target"], ["builds", "first", "later", "failed"]);
   return CUBE.words.period.map((begins, place) => ({
@@ -109,7 +113,7 @@ function figures() {
   const top = F.recommendations.flatMap((one) => one.states.filter((state) => ["retry", "hold"].includes(state.action))).sort((one, other) => other.saves.hours_per_100_builds.mean - one.saves.hours_per_100_builds.mean)[0];
   document.getElementById("figures").replaceChildren(
     figure("cost", "Machine time lost to failures", hours(lost), whole ? `${percent(lost / whole)} of ${hours(whole)}, in ${count(failures)} failures of ${count(attempts)} attempts` : "no time on record"),
-    figure("green", "Green at the first run", green.n ? percent(green.hits / green.n) : DASH, green.share ? `${rate(green)}, n = ${count(green.n)} builds` : "no ended builds"),
+    figure("green", "Green at the first run", green.n ? percent(green.hits / green.n) : DASH, green.share ? `${rate(green)}, n = ${count(green.n)}` : "no ended builds"),
     worst && worst.lost > 0 ? figure("where", "Where most is lost", worst.label, `${hours(worst.lost)}, ${lost ? percent(worst.lost / lost) : DASH} of it all; fails in ${percent(worst.observed)} of ${count(worst.n)} attempts`, true) : figure("where", "Where most is lost", DASH, "nothing is lost here"),
     top ? figure("todo", "What to do first", `${top.action === "retry" ? "Retry" : "Hold"} state ${stateName(top.code, top.name)}`, `saves ${span(top.saves.hours_per_100_builds)} h per 100 builds; ${percent(top.confidence)} sure, n = ${count(top.evidence.failures)} failures`, true)
       : figure("todo", "What to do first", F.recommendations.length ? "Collect more" : "See the failures", F.recommendations.length ? "no retry is surely worth it yet" : F.signatures[0] ? `${F.signatures[0].signature} is ${percent(F.signatures[0].share)} of them` : "there are none", true),
@@ -188,7 +192,7 @@ function advicePart() {
     const chances = states.flatMap((one) => one.rules.map((rule) => ({ label: `${named(one)} · ${rule.signatures[0] ?? rule.on.join(", ")}`, ...rule.p_recover, n: rule.failures }))).slice(0, MOST_STATES);
     return [
       several || F.recommendations.length > 1 ? el("h3", null, advice.pipeline) : null,
-      table(`From ${count(advice.builds)} builds, ${day(advice.from)} to ${day(advice.to)}; intervals hold 90 %`, [
+      table(`Builds: ${count(advice.builds)}, ${day(advice.from)} to ${day(advice.to)}; intervals hold 90 %`, [
         ["state", "", (one) => behind(named(one), { state: one.code, pipeline: several ? advice.pipeline : null }), (one) => one.code],
         ["do", "nowrap", (one) => el("span", { class: `tag ${one.action}` }, one.action), (one) => one.action], ["sure", "number", (one) => percent(one.confidence), (one) => one.confidence],
         ["saves h per 100 builds", "number", (one) => span(one.saves.hours_per_100_builds), (one) => one.saves.hours_per_100_builds.mean],
@@ -205,7 +209,7 @@ function previewPart() {
   const measures = [["hours_to_green", "Hours to green", "per green build", ".2f"], ["machine_hours", "Machine hours", "of all builds", ",.0f"], ["start_overs", "Start-overs", "", ",.0f"]];
   return [
     el("div", { class: "pair" }, measures.map(([key, caption, note, format]) => chart(caption, note, () => intervalSpec(F.previews.map((one) => ({ label: one.phase, ...one[key].replayed, other: one[key].recorded, n: one.builds })), caption.toLowerCase(), { other: "recorded", format })))),
-    table("The recorded builds, replayed; the upright mark in the charts is what was recorded", [["phase", "nowrap", (one) => one.phase], ...measures.map(([key, caption]) => [caption, "number", (one) => `${span(one[key].replayed, key === "start_overs" ? 0 : 2)}, was ${one[key].recorded.toFixed(key === "start_overs" ? 0 : 2)}`]), ["retries", "number", (one) => one.retries.toFixed(0)], ["in vain", "number", (one) => one.futile_retries.toFixed(0)], ["held", "number", (one) => one.held.toFixed(0)], ["observed, not estimated", "number", (one) => percent(one.observed_share)]], F.previews),
+    table("The recorded builds, replayed; the upright mark in the charts is what was recorded", [["phase", "nowrap", (one) => one.phase], ...measures.map(([key, caption]) => [caption, "number", (one) => `${span(one[key].replayed, key === "start_overs" ? 0 : 2)}, was ${one[key].recorded.toFixed(key === "start_overs" ? 0 : 2)}`]), ["retries", "number", (one) => one.retries.toFixed(0)], ["in vain", "number", (one) => one.futile_retries.toFixed(0)], ["held", "number", (one) => one.held.toFixed(0)], ["observed", "number", (one) => percent(one.observed_share)]], F.previews),
   ];
 }
 
@@ -246,13 +250,14 @@ function listBuilds() {
   const rows = F.builds.filter((one) => (state === null || one.failed_states.includes(state)) && (!kind || one.classes.includes(kind)) && (!wanted.signature || one.signatures.includes(wanted.signature)) && (!wanted.status || one.status === wanted.status)
     && (!pipeline || (one.pipeline ?? "(none)") === pipeline) && (!chosen.target || (one.target ?? "(none)") === chosen.target) && (!chosen.from || (one.began ?? "") >= chosen.from) && (!chosen.to || day(one.began) <= chosen.to));
   const told = [state !== null ? `failed in state ${state}` : null, kind ? `class ${kind}` : null, wanted.signature, pipeline ? `pipeline ${pipeline}` : null, chosen.target ? `target ${chosen.target}` : null].filter(Boolean);
+  const targeted = F.builds.some((one) => one.target);
   const narrowed = Object.values(wanted).some((value) => value !== null);
   document.getElementById("builds-filter").replaceChildren(el("p", null, `${count(rows.length)} builds${told.length ? `: ${told.join(", ")}` : ""}`, narrowed ? " · " : null, narrowed ? el("button", { type: "button", class: "link", onclick: () => showBuilds({}) }, "show all") : null), F.builds_left_out ? el("p", { class: "quiet" }, `Only the ${count(F.builds.length)} costliest builds are listed; ${count(F.builds_left_out)} others are in the numbers above.`) : "");
   document.getElementById("builds-list").replaceChildren(table("Builds, the costliest first", [
-    ["build", "", (one) => el("span", { class: "code" }, one.build), (one) => one.build], ...(several ? [["pipeline", "", (one) => one.pipeline ?? DASH, (one) => one.pipeline ?? ""]] : []), ["target", "", (one) => one.target ?? DASH, (one) => one.target ?? ""],
+    ["build", "", (one) => el("span", { class: "code" }, one.build), (one) => one.build], ...(several ? [["pipeline", "", (one) => one.pipeline ?? DASH, (one) => one.pipeline ?? ""]] : []), ...(targeted ? [["target", "", (one) => one.target ?? DASH, (one) => one.target ?? ""]] : []),
     ["status", "nowrap", (one) => el("span", { class: `tag ${one.status}` }, one.status.replace("_", " ")), (one) => one.status], ["begun", "nowrap", (one) => day(one.began), (one) => one.began ?? ""], ["runs", "number", (one) => count(one.runs), (one) => one.runs],
     ["failures", "number", (one) => count(one.failures), (one) => one.failures], ["lost", "number", (one) => hours(one.hours_lost), (one) => one.hours_lost], ["of", "number", (one) => hours(one.hours), (one) => one.hours], ["failed so", "", (one) => one.signatures.slice(0, 3).join(", ") || DASH],
-  ], rows, 100));
+  ], rows, 50));
   say(`${count(rows.length)} builds listed`);
 }
 
