@@ -1,0 +1,161 @@
+"""The same history under another phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.replay import replay
+from tests.analysis.frames import Telling, attempts
+from tests.worlds import STATES, Mode, World, live
+from toolkit.core.action import Hold, Pause, Retry, StartOver, Stop
+from toolkit.core.policy import Policy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from toolkit.core.action import Action
+    from toolkit.core.situation import Situation
+
+
+def as_today(situation: Situation, policy: Policy) -> Action:
+    return Stop(reason="as today")
+
+
+def twice_in_place(situation: Situation, policy: Policy) -> Action:
+    if situation.failures <= 2:
+        return Retry(reason="once more", pause=Pause(least=30, most=30))
+    return StartOver(reason="enough")
+
+
+def always_in_place(situation: Situation, policy: Policy) -> Action:
+    return Retry(reason="once more", pause=Pause(least=30, most=30))
+
+
+def always_hold(situation: Situation, policy: Policy) -> Action:
+    return Hold(reason="look at it")
+
+
+def resumes(situation: Situation, policy: Policy) -> Action:
+    return Stop(reason="to be resumed", resumable=True)
+
+
+def history(kind: str = "random", **more: float) -> pl.DataFrame:
+    mode = Mode(65, kind, 0.25, "net.timeout", "network", "timed out", recovers=0.9)  # type: ignore[arg-type]
+    return live(World("image", STATES, (mode,), **more), 80, 3)  # type: ignore[arg-type]
+
+
+steps = st.lists(
+    st.sampled_from(["completes", "fails", "fails otherwise", "interrupted", "starts over"]), min_size=1, max_size=14
+)
+
+
+def told(number: int, words: list[str]) -> Telling:
+    """Tell a build in which whatever fails is tried again by starting over."""
+    build, state = Telling(f"b-{number}", at=7200.0 * number), 10
+    for word in words:
+        if word == "completes":
+            build.completes(state)
+            state += 10
+        elif word == "interrupted":
+            build.interrupted(state).starts_over()
+            state = 10
+        elif word == "starts over":
+            build.starts_over()
+            state = 10
+        else:
+            build.fails(state, "net.timeout" if word == "fails" else "disk.full").starts_over()
+            state = 10
+    return build if build.rows else build.completes(10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=5))
+def test_history_under_its_own_phase_is_reproduced_exactly(builds: list[list[str]]) -> None:
+    """Deciding as was decided gives what was recorded, to the last second, with intervals of no width."""
+    preview = replay(attempts([told(*each) for each in enumerate(builds)]), as_today, Policy(), phase="track-only")
+
+    for compared in (preview.hours_to_green, preview.machine_hours, preview.start_overs):
+        assert compared.replayed.mean == compared.recorded
+        assert compared.replayed.low == compared.recorded == compared.replayed.high
+    assert preview.observed_share == 1.0
+    assert preview.retries == preview.held == 0
+
+
+def test_retries_that_were_made_are_reproduced_exactly() -> None:
+    """A history of retries in place, replayed by who made them, is the same history."""
+    builds = [
+        Telling(f"b-{number}", at=9000.0 * number).completes(5).fails(20).waits(30).fails(20).waits(30).completes(20)
+        for number in range(4)
+    ]
+    preview = replay(attempts(builds), twice_in_place, Policy(), phase="selective-retry")
+
+    assert preview.hours_to_green.replayed.mean == preview.hours_to_green.recorded
+    assert preview.retries == preview.recorded_retries == 8
+    assert preview.futile_retries == 4
+    assert preview.observed_share == 1.0
+
+
+def test_retries_save_the_way_back_where_failures_pass() -> None:
+    """Failures that pass at the next attempt cost less when the next attempt is made in place."""
+    preview = replay(history(), twice_in_place, Policy(), phase="selective-retry")
+
+    assert preview.hours_to_green.replayed.high < preview.hours_to_green.recorded
+    assert preview.start_overs.replayed.mean < preview.start_overs.recorded / 2
+    assert preview.retries > preview.futile_retries > 0
+    assert 0 < preview.observed_share < 1
+
+
+def test_retries_in_vain_cost_what_they_take() -> None:
+    """Where nothing passes in place, retrying makes the build later, not earlier."""
+    preview = replay(history("stuck"), twice_in_place, Policy(), phase="selective-retry")
+
+    assert preview.futile_retries > 0.7 * preview.retries
+    assert preview.machine_hours.replayed.mean > preview.machine_hours.recorded - 1
+
+
+def test_a_resume_goes_on_where_it_failed() -> None:
+    """What is complete is not run again: fewer machine hours, and no start-over."""
+    preview = replay(history(), resumes, Policy(), phase="full-resume")
+
+    assert preview.start_overs.replayed.mean < preview.start_overs.recorded
+    assert preview.machine_hours.replayed.mean < preview.machine_hours.recorded
+
+
+def test_a_hold_waits_for_a_person() -> None:
+    """Each failure that is held is counted and costs the person's time."""
+    preview = replay(history(), always_hold, Policy(), phase="full-resume")
+
+    assert preview.held > 0
+    assert preview.retries == 0
+
+
+def test_a_decision_that_never_gives_up_ends_nevertheless() -> None:
+    """A policy without a limit cannot make a replay endless."""
+    preview = replay(history("stuck"), always_in_place, Policy(), phase="selective-retry")
+
+    assert preview.builds == 80
+
+
+def test_the_same_seed_gives_the_same_preview() -> None:
+    """A preview is a computation, not an experiment."""
+    first, second = (replay(history(), twice_in_place, Policy(), phase="selective-retry", seed=4) for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize("builds", [0, 2])
+def test_a_history_without_failures_has_nothing_to_decide(builds: int) -> None:
+    """Empty and green histories replay to themselves."""
+    green = [Telling(f"b-{number}").completes(5).completes(20) for number in range(builds)]
+    preview = replay(attempts(green), twice_in_place, Policy(), phase="selective-retry")
+
+    assert preview.builds == builds
+    assert preview.hours_to_green.replayed.mean == preview.hours_to_green.recorded
+    assert preview.shape().keys() >= {
+        "phase", "builds", "hours_to_green", "machine_hours", "start_overs", "retries", "futile_retries", "held",
+        "observed_share",
+    }  # fmt: skip
