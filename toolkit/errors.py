@@ -44,6 +44,12 @@ class NotFound(ToolkitError):
     hint = "List what there is with `toolkit builds`."
 
 
+class NothingRecorded(NotFound):
+    """There is no history yet."""
+
+    hint = "Record a build with `toolkit run -- COMMAND`, or take history from elsewhere with `toolkit import`."
+
+
 class StoreUnavailable(ToolkitError):
     """The history cannot be opened, read or written."""
 

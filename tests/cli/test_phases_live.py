@@ -29,7 +29,8 @@ def test_a_transient_failure_is_retried_in_place(shell: Shell) -> None:
     build = shell.script(
         "build.sh",
         "#!/bin/bash\n" + HELPER + "n=0\nstate 0 start -- echo once\n"
-        f'kick() {{ n=$((n+1)); echo "attempt $TOOLKIT_ATTEMPT, n $n"; [ "$TOOLKIT_ATTEMPT" = 3 ] || {{ {TIMES_OUT}; }}; }}\n'
+        'kick() { n=$((n+1)); echo "attempt $TOOLKIT_ATTEMPT, n $n"; '
+        f'[ "$TOOLKIT_ATTEMPT" = 3 ] || {{ {TIMES_OUT}; }}; }}\n'
         "state 5 kickstart -- kick\necho after $n\n",
     )
     code, out, _ = shell.run("run", "--", build)
@@ -128,7 +129,8 @@ def test_marker_scripts_are_entered_at_the_failed_state(shell: Shell) -> None:
     configure(shell, "full-resume", '[pipeline]\nresume_command = "./build.sh {state}"\n')
     build = shell.script(
         "build.sh",
-        '#!/bin/bash\nfrom=${1:-0}\nstep() { echo "::state $1 started::"; eval "$2" || exit 9; echo "::state $1 completed::"; }\n'
+        "#!/bin/bash\nfrom=${1:-0}\n"
+        'step() { echo "::state $1 started::"; eval "$2" || exit 9; echo "::state $1 completed::"; }\n'
         '[ "$from" -gt 5 ] || step 5 "echo installing"\nstep 20 "echo configuring; [ -e fixed ]"\n',
     )
     assert shell.run("run", "--", build)[0] == 9

@@ -18,7 +18,7 @@ from toolkit.cli.opening import (
     print_table,
     row_of,
 )
-from toolkit.errors import NotFound, UsageError
+from toolkit.errors import NothingRecorded, NotFound, UsageError
 
 if TYPE_CHECKING:
     from toolkit.core.progress import Attempt, Progress
@@ -71,8 +71,11 @@ def builds(
 
       toolkit builds --held
     """
-    with history_of(open_project(project), store) as kept:
-        rows = kept.builds(pipeline=pipeline, target=target, held=True if held else None, limit=limit)
+    try:
+        with history_of(open_project(project), store) as kept:
+            rows = kept.builds(pipeline=pipeline, target=target, held=True if held else None, limit=limit)
+    except NothingRecorded:
+        rows = []
     if as_json:
         print_json({"builds": [_row_shape(row) for row in rows]})
         return

@@ -125,7 +125,7 @@ def sql(
     with tables_of(open_project(project), store) as tables:
         try:
             frame = tables.query(query)
-        except duckdb.Error as error:
+        except (duckdb.Error, UsageError) as error:
             raise UsageError(f"the query cannot be answered: {str(error).splitlines()[0]}", hint=_sql_hint()) from None
     if as_json:
         print_json({"rows": frame.to_dicts()})

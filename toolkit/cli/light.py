@@ -15,10 +15,11 @@ from toolkit.errors import ToolkitError
 
 VALUES = {
     "run": {"--build", "--target", "--label", "--phase", "--project", "--store", "--from", "--through", "--only"},
+    "resume": {"--from", "--through", "--only", "--project", "--store"},
     "state": {"--error", "--name", "--exit-code", "--build", "--project", "--store"},
     "shell": set[str](),
 }
-FLAGS = {"run": set[str](), "state": {"--json"}, "shell": {"--path"}}
+FLAGS = {"run": set[str](), "resume": {"--force"}, "state": {"--json"}, "shell": {"--path"}}
 REPEATED = {"--label"}
 KNOWN_TO_BE_DEBUGGING = "TOOLKIT_TRACEBACK"
 
@@ -32,6 +33,8 @@ def try_light(arguments: Sequence[str]) -> None:
     call: Any
     if arguments[0] == "run":
         from toolkit.cli.light_run import run_light as call
+    elif arguments[0] == "resume":
+        from toolkit.cli.light_resume import resume_light as call
     elif arguments[0] == "state":
         from toolkit.cli.light_state import state_light as call
     else:
@@ -61,9 +64,11 @@ def parse(command: str, arguments: Sequence[str]) -> tuple[dict[str, Any], list[
             options[word[2:].replace("-", "_")] = True
         elif word.startswith("-") and word != "-":
             return None
+        elif command == "resume" and "build" not in options:
+            options["build"] = word
         else:
             rest.append(word)
-            if command == "run":
+            if command in {"run", "resume"}:
                 rest.extend(waiting)
                 break
     return options, rest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.errors import NotFound
+from toolkit.errors import NotFound, NothingRecorded
 
 if TYPE_CHECKING:
     from toolkit.project import Project
@@ -47,10 +47,13 @@ def open_project(option: str | None) -> Project:
 def history_of(project: Project, option: str | None, *, create: bool = False) -> Iterator[Store]:
     """Open the project's store, with the truth about dead supervisors recorded; closes it afterwards."""
     from toolkit.project import store_url
-    from toolkit.store import open_store
+    from toolkit.store import open_store, sqlite_path
     from toolkit.supervise.linking import settle_all
 
-    store = open_store(store_url(project, option), create=create)
+    url = store_url(project, option)
+    if not create and url.startswith("sqlite:") and not os.path.exists(sqlite_path(url)):
+        raise NothingRecorded("no build has been recorded yet")
+    store = open_store(url, create=create)
     try:
         settle_all(store)
         yield store
@@ -63,7 +66,7 @@ def row_of(store: Store, build: str | None) -> BuildRow:
     if build is None:
         row = store.latest_any()
         if row is None:
-            raise NotFound("no build has been recorded yet", hint="Record one with `toolkit run -- COMMAND`.")
+            raise NothingRecorded("no build has been recorded yet")
         return row
     row = store.row(build)
     if row is None:

@@ -16,7 +16,7 @@ from toolkit.cli.opening import (
     print_json,
     print_table,
 )
-from toolkit.errors import Refused, UsageError
+from toolkit.errors import NothingRecorded, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,10 +106,14 @@ def set_(
         raise UsageError(str(error), hint="Write --states 5,10-65.") from None
     part = _share(share)
     if PHASES.index(wanted) > PHASES.index(here.phase) and not force:
-        readiness = _readiness(here, store, wanted)
-        if not readiness.ready:
+        try:
+            readiness = _readiness(here, store, wanted)
+            missing = "" if readiness.ready else readiness.why
+        except NothingRecorded as error:
+            missing = str(error)
+        if missing:
             raise Refused(
-                f"{wanted} is not ready: {readiness.why}",
+                f"{wanted} is not ready: {missing}",
                 hint="See `toolkit phase ready`, or add --force; that is recorded.",
             )
     set_phase(here.file or os.path.join(here.directory, FILE), wanted, codes, part)
@@ -320,12 +324,11 @@ def _record(
 
 def _changes(project: Project, store: str | None) -> Sequence[ev.PhaseChanged]:
     from toolkit.core.events import PhaseChanged
-    from toolkit.errors import NotFound
 
     try:
         with history_of(project, store) as kept:
             return [each for each in kept.project_events() if isinstance(each, PhaseChanged)]
-    except NotFound:
+    except NothingRecorded:
         return []
 
 

@@ -42,7 +42,7 @@ def parse_codes(text: str) -> CodeRange:
     spans: list[tuple[StateCode, StateCode]] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        low = parse_code(first)
+        low = parse_code(first or part)
         high = parse_code(last) if dash else low
         if high < low:
             raise ValueError(f"range '{part.strip()}' runs backwards: write {high}-{low}")
