@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ToolkitError(Exception):
-    """An error that a person can act on; the command line prints `error: …` and `hint: …` and exits with `exit_code`."""
+    """An error that a person can act on: printed as `error: …` and `hint: …`, with an exit code of its own."""
 
     exit_code = 1
     hint = ""

@@ -18,7 +18,7 @@ from toolkit.cli.opening import (
     print_table,
     row_of,
 )
-from toolkit.errors import NothingRecorded, NotFound, UsageError
+from toolkit.errors import NotFound, NothingRecorded, UsageError
 
 if TYPE_CHECKING:
     from toolkit.core.progress import Attempt, Progress
