@@ -74,7 +74,7 @@ def library() -> str:
     except ImportError:
         hint = "Install the extra: pip install 'build-state-toolkit[html]'."
         raise UsageError("the page's charts need vl-convert-python, which is not installed", hint=hint) from None
-    bundle = str(vl_convert.javascript_bundle(None))
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in bundle.lower() or "<!--" in bundle:
         raise UsageError(
             "the charts' library cannot be put into a page", hint="Use another version of vl-convert-python."

@@ -112,7 +112,7 @@ function figures() {
   const figure = (name, label, value, more, words = false) => el("div", { class: `figure ${name}` }, el("div", { class: "label" }, label), el("div", { class: `value${words ? " words" : ""}` }, value), el("div", { class: "more" }, more));
   const top = F.recommendations.flatMap((one) => one.states.filter((state) => ["retry", "hold"].includes(state.action))).sort((one, other) => other.saves.hours_per_100_builds.mean - one.saves.hours_per_100_builds.mean)[0];
   document.getElementById("figures").replaceChildren(
-    figure("cost", "Machine time lost to failures", hours(lost), whole ? `${percent(lost / whole)} of ${hours(whole)}, in ${count(failures)} failures of ${count(attempts)} attempts` : "no time on record"),
+    figure("cost", "Machine time lost to failures", hours(lost), whole ? `${percent(lost / whole)} of ${hours(whole)}, failures: ${count(failures)} of ${count(attempts)} attempts` : "no time on record"),
     figure("green", "Green at the first run", green.n ? percent(green.hits / green.n) : DASH, green.share ? `${rate(green)}, n = ${count(green.n)}` : "no ended builds"),
     worst && worst.lost > 0 ? figure("where", "Where most is lost", worst.label, `${hours(worst.lost)}, ${lost ? percent(worst.lost / lost) : DASH} of it all; fails in ${percent(worst.observed)} of ${count(worst.n)} attempts`, true) : figure("where", "Where most is lost", DASH, "nothing is lost here"),
     top ? figure("todo", "What to do first", `${top.action === "retry" ? "Retry" : "Hold"} state ${stateName(top.code, top.name)}`, `saves ${span(top.saves.hours_per_100_builds)} h per 100 builds; ${percent(top.confidence)} sure, n = ${count(top.evidence.failures)} failures`, true)
