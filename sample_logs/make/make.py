@@ -138,11 +138,11 @@ def failure(scenario: Scenario, seen: dict[str, Any], truth: Truth, lines: list[
 
 def decisions(strategy: str, group: str, attempt: int) -> dict[str, str]:
     """Tell what each phase decides under the built-in strategies; `stop` means that the failure passes through."""
-    if strategy == "manual":
+    if strategy == "manual" or group == "persistent":
         return {"track-only": "stop", "selective-retry": "hold", "full-resume": "hold"}
     if group == "transient" and attempt < RETRIES.get(strategy, 1):
         return {"track-only": "stop", "selective-retry": "retry", "full-resume": "retry"}
-    return {"track-only": "stop", "selective-retry": "start-over", "full-resume": "hold"}
+    return {"track-only": "stop", "selective-retry": "start-over", "full-resume": "stop"}
 
 
 def strategies(pipeline: str) -> dict[int, str]:
