@@ -45,6 +45,20 @@ def test_a_log_that_just_ends_is_not_judged() -> None:
     assert told("Starting install\n", states=STATES) == [(5, "interrupted", None)]
 
 
+def test_a_build_that_was_interrupted_by_hand_did_not_fail() -> None:
+    """Exit code 130 is Ctrl-C: what it cut short is no failure."""
+    assert told("Starting install\n", states=STATES, exit_code=130) == [(5, "interrupted", None)]
+
+
+@pytest.mark.parametrize("reason", ["exit 137", "exit code 137", "exited with status 137", "exit=137, at step 3"])
+def test_a_marker_may_name_the_exit_code(reason: str) -> None:
+    """An exit code in the marker's reason is the attempt's, and helps to understand it."""
+    log = f"::state 5 started kickstart::\nunpacking\n::state 5 failed kickstart - {reason}::\n"
+    (attempt,) = fold(facts(log, classifier=Classifier())).attempts
+
+    assert (attempt.exit_code, attempt.failure_class, attempt.error) == (137, "killed", reason)
+
+
 def test_built_in_markers_say_it_all() -> None:
     """A script that prints its own markers needs no configuration."""
     log = (

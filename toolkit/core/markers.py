@@ -28,6 +28,8 @@ _STATUSES: Final[dict[bytes, MarkerStatus]] = {b"started": "started", b"complete
 _ANSI: Final = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _INDENT: Final = re.compile(rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|[ \t])*")
 _UNFINISHED: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
+_EXIT: Final = re.compile(r"(?i)\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=]{1,2}(\d{1,3})\b")
+_HIGHEST_EXIT: Final = 255
 _CR: Final = 0x0D
 _MAY_OPEN: Final = frozenset(b" \t\x1b:")
 
@@ -41,6 +43,12 @@ class Marker(Value):
     reason: str | None = None
     configured: bool = False
     """Found by the project's own expression: it also completes the state before it."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code that the reason names, as in `- exit 137` or `- exit code 1`; None when it names none."""
+        found = _EXIT.search(self.reason or "")
+        return int(found[1]) if found is not None and int(found[1]) <= _HIGHEST_EXIT else None
 
 
 class Piece(Value):

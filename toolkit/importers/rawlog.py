@@ -31,6 +31,8 @@ _STAMP: Final = re.compile(
 )
 _LOOK: Final = 64 << 10
 """So far from a marker a stamp is looked for, in bytes."""
+BY_HAND: Final = 130
+"""What a shell says of a process that Ctrl-C ended: a person's doing, and no failure."""
 CUT_OFF: Final = "the log ends here and does not say how"
 
 
@@ -104,6 +106,8 @@ class _Reader:
                 self._tell(state, "interrupted", CUT_OFF)
             elif self.exit_code == 0:
                 self._tell(state, "completed")
+            elif self.exit_code == BY_HAND:
+                self._tell(state, "interrupted", "somebody interrupted the build")
             else:
                 self._tell(state, "failed", exit_code=self.exit_code)
 
@@ -119,7 +123,7 @@ class _Reader:
         else:
             if marker.code not in self.open:
                 self._tell(marker.code, "started", name=marker.name)
-            self._tell(marker.code, marker.status, marker.reason)
+            self._tell(marker.code, marker.status, marker.reason, exit_code=marker.exit_code)
 
     def _read_clock(self, data: bytes) -> None:
         """Take the last stamp of a piece for what comes after it, and its first for what still waits for one."""

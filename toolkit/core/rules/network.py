@@ -161,6 +161,7 @@ RULES: Final = (
             r"|unexpected EOF (?:while|when) (?:reading|downloading)|Content-Length.*(?:mismatch|but received"
             r"|too (?:short|small))|download (?:is |was )?(?:truncated|incomplete|interrupted)|ChunkedEncodingError"
             r"|connection broken: |response ended prematurely|ERR_CONTENT_LENGTH|short read.*http"
+            r"|^ERROR: Wheel '[^']*' located at \S+ is invalid"
         ),
         "urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(1024 bytes read, 4096 more expected)')",
         "reading is complete",

@@ -26,6 +26,14 @@ RULES: Final = (
         ),
     ),
     Rule(
+        "disk.full",
+        "resource",
+        r"(?i)could not allocate block in ext\d filesystem",
+        "mkfs.ext4: Could not allocate block in ext2 filesystem while populating file system",
+        "could not allocate an address",
+        weight=ROOT,
+    ),
+    Rule(
         "disk.inodes",
         "resource",
         r"(?i)out of inodes|no free inodes|inodes? (?:exhausted|limit)|could not (?:allocate|create) .*inode",
