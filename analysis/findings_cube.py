@@ -13,9 +13,16 @@ from analysis.findings_model import Cube
 if TYPE_CHECKING:
     import duckdb
 
-MOST_ROWS: Final = 12_000
-_MOST_WORDS: Final = {"pipeline": 40, "target": 20, "host": 15}
-_PERIODS: Final = (7, 28, 91, 364)
+MOST_ROWS: Final = 14_000
+_COARSER: Final = (
+    # days, and how many pipelines, targets and hosts are told apart
+    (7, {"pipeline": 40, "target": 20, "host": 15}),
+    (28, {"pipeline": 40, "target": 20, "host": 15}),
+    (28, {"pipeline": 40, "target": 10, "host": 5}),
+    (28, {"pipeline": 40, "target": 10, "host": 0}),
+    (91, {"pipeline": 40, "target": 5, "host": 0}),
+    (364, {"pipeline": 20, "target": 0, "host": 0}),
+)
 OTHERS: Final = "(others)"
 NONE: Final = "(none)"
 _PLACES: Final = ("pipeline", "target", "host", "state", "class", "period")
@@ -25,11 +32,12 @@ _MONDAY: Final = date(1970, 1, 5)
 
 
 def cube(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Cube:
-    """Count by pipeline, target, host, state, class and period; periods grow until the counts are few enough."""
-    kept, complete = _kept(con)
+    """Count by pipeline, target, host, state, class and period, as finely as few enough counts allow."""
+    frequent = _frequent(con)
     names = dict(database.frame(con, "select state, arg_max(name, started) from done group by state").iter_rows())
-    rows, days = pl.DataFrame(), 0
-    for days in _PERIODS:
+    rows, days, kept = pl.DataFrame(), 0, frequent
+    for days, most in _COARSER:
+        kept = {name: words[: most[name]] for name, words in frequent.items()}
         rows = _rows(con, failed, days, kept)
         if rows.height <= MOST_ROWS:
             break
@@ -47,20 +55,14 @@ def cube(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Cube:
         period_days=days,
         attempts=_columns(rows, words, _PLACES, _COUNTS),
         builds=_columns(builds, words, ("pipeline", "target", "period"), _BUILD_COUNTS),
-        complete=complete,
+        complete=kept == frequent,
     )
 
 
-def _kept(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, list[str]], bool]:
-    kept, complete = {}, True
-    for name, most in _MOST_WORDS.items():
-        counts = database.frame(
-            con,
-            f"select {name}, count(*) as n from done where {name} is not null group by {name} order by n desc, {name}",  # noqa: S608
-        )
-        kept[name] = counts[name].to_list()[:most]
-        complete = complete and counts.height <= most
-    return kept, complete
+def _frequent(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Give the names of pipelines, targets and hosts, the most frequent first."""
+    query = "select {0} from done where {0} is not null group by {0} order by count(*) desc, {0}"
+    return {name: database.frame(con, query.format(name))[name].to_list() for name in _COARSER[0][1]}
 
 
 def _period(column: str, days: int) -> str:

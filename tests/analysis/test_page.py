@@ -90,7 +90,7 @@ def test_a_filter_changes_what_is_counted(browser: Any, tmp_path: Path) -> None:
         assert page.locator("#builds tbody tr").count() == 1
         assert page.locator("#builds tbody tr").inner_text().startswith("b-5")
         page.click("#filters button[type=reset]")
-        page.wait_for_function("document.querySelectorAll('#builds tbody tr').length === 6")
+        page.locator("#builds tbody tr").nth(5).wait_for()
         assert page.locator(".figure.cost .value").inner_text() == "3h"
 
 
