@@ -134,11 +134,11 @@ def evidence(rows: pl.DataFrame, base: float) -> Chains:
 
 
 def likeness(episodes: pl.DataFrame) -> float:
-    """Give the correlation of outcomes within an incident, 0 to 1, from the incidents of more than one build; the
-    first failure of a build in an incident counts.
+    """Give the correlation of outcomes within an incident, 0 to 1, from the incidents of more than one build.
 
-    The one-way analysis-of-variance estimator for proportions (Fleiss, Statistical Methods for Rates and Proportions,
-    1981, section 13.1), drawn towards one half by the weight of five incidents.
+    Of a build, the first failure in an incident counts. The one-way analysis-of-variance estimator for proportions
+    (Fleiss, Statistical Methods for Rates and Proportions, 1981, section 13.1), drawn towards one half by the weight of
+    five incidents.
     """
     told = episodes.filter(pl.col("recovered").is_not_null() & pl.col("censored").is_null()).sort("over", "build")
     told = told.unique(["pipeline", "state", "build", "incident"], keep="first", maintain_order=True)

@@ -138,8 +138,13 @@ def _busiest(known: pl.DataFrame) -> str:
 def _calm(ours: pl.DataFrame, failing: set[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give hours of wall clock and of machine of each build that never failed: there is nothing to decide there."""
     calm = ours.filter(~pl.col("build").is_in(list(failing)) & (pl.col("status") == "completed"))
-    per = calm.group_by("build").agg(
-        (pl.col("over").max() - pl.col("began").min()).dt.total_milliseconds() / 3.6e6, pl.col("duration").sum() / _HOUR
+    per = (
+        calm.group_by("build")
+        .agg(
+            (pl.col("over").max() - pl.col("began").min()).dt.total_milliseconds() / 3.6e6,
+            pl.col("duration").sum() / _HOUR,
+        )
+        .sort("build")
     )
     return per["over"].to_numpy(), per["duration"].to_numpy()
 

@@ -123,10 +123,10 @@ class Walk:
     def _follow(self, at: int) -> None:
         step = self.steps[at]
         before = self.steps[at - 1].over if at and self._came_from == at - 1 else step.began
+        if not at or step.run != self.steps[at - 1].run:
+            self.outcome.start_overs += bool(at and self._came_from == at - 1 and not self._resumed(at))
+            self._new_run(max(step.began - before, 0.0))
         self._pass_time(max(step.over - before, 0.0), step.duration, seen=True)
-        if at and self._came_from == at - 1 and step.run != self.steps[at - 1].run and not self._resumed(at):
-            self.outcome.start_overs += 1
-            self.first_failed.clear()
         self._came_from = at
         self.outcome.green = step.status == "completed" and at == len(self.steps) - 1
         if (
@@ -139,6 +139,17 @@ class Walk:
             self.outcome.futile += step.status == "failed"
 
     _came_from: int = -1
+    _run_began: float = 0.0
+    _spent_before: float = 0.0
+
+    def _new_run(self, after: float) -> None:
+        """A run begins after so many seconds: what earlier runs spent is what their attempts took."""
+        self.first_failed.clear()
+        self._run_began = self.outcome.clock + after
+        self._spent_before = self.outcome.machine
+
+    def _minutes(self, now: float) -> float:
+        return (self._spent_before + max(now - self._run_began, 0.0)) / 60
 
     def _joined(self, at: int) -> None:
         """The record is joined behind a step whose place was taken by what was lived through instead."""
@@ -198,7 +209,7 @@ class Walk:
                     state=self.states[step.state], now_ms=round((self.steps[0].began + now) * 1000),
                     failure=step.diagnosis, earlier=tuple(before), build_failures=self.failures,
                     elapsed_seconds=now - self.first_failed[step.state],
-                    build_minutes=now / 60,
+                    build_minutes=self._minutes(now),
                 ),
                 self.policy,
             )  # fmt: skip
@@ -223,9 +234,10 @@ class Walk:
             self.outcome.retries += 1
             return True, action.pause.drawn(self._roll()), 0.0
         if getattr(action, "resumable", False):
+            self._new_run(self.costs.delay)
             return True, self.costs.delay, 0.0
         self.outcome.start_overs += 1
-        self.first_failed.clear()
+        self._new_run(self.costs.delay)
         lead = self.costs.states[step.state].lead
         return False, self.costs.delay + lead, lead
 

@@ -28,8 +28,15 @@ class Telling:
     def completes(self, state: int, lasts: float = 600.0, **more: Any) -> Telling:
         return self._attempt(state, "completed", lasts, more)
 
-    def fails(self, state: int, signature: str = "net.timeout", lasts: float = 60.0, **more: Any) -> Telling:
-        told = {"signature": signature, "class": "network", "error": signature, **more}
+    def fails(
+        self,
+        state: int,
+        signature: str | None = "net.timeout",
+        lasts: float = 60.0,
+        failure_class: str | None = "network",
+        **more: Any,
+    ) -> Telling:
+        told = {"signature": signature, "class": failure_class, "error": signature, **more}
         return self._attempt(state, "failed", lasts, told)
 
     def interrupted(self, state: int, lasts: float = 60.0, **more: Any) -> Telling:

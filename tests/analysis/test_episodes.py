@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pytest
 
 from analysis.attempts import understood
 from analysis.episodes import episodes
 from tests.analysis.frames import Telling, attempts
 from toolkit.core.failure import Classifier
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def only(frame: pl.DataFrame) -> dict[str, Any]:
@@ -21,7 +23,9 @@ def only(frame: pl.DataFrame) -> dict[str, Any]:
 
 def test_a_start_over_tells_whether_the_failure_passed_and_what_the_way_back_cost() -> None:
     """After a start-over we know the gap, the wait in it, the states that ran again in it, and the outcome."""
-    build = Telling().completes(5, 1800).fails(20, lasts=90).starts_over(after=300).completes(5, 1700).completes(20, 400)
+    build = (
+        Telling().completes(5, 1800).fails(20, lasts=90).starts_over(after=300).completes(5, 1700).completes(20, 400)
+    )
 
     told = only(attempts(build))
 
@@ -74,7 +78,9 @@ def test_an_interrupted_attempt_is_no_outcome() -> None:
 
 def test_an_interrupted_attempt_never_counts_as_failed() -> None:
     """There are as many episodes as failed attempts."""
-    assert episodes(attempts(Telling().completes(5).interrupted(20).starts_over().completes(5).completes(20))).is_empty()
+    assert episodes(
+        attempts(Telling().completes(5).interrupted(20).starts_over().completes(5).completes(20))
+    ).is_empty()
 
 
 def test_changed_inputs_make_it_another_experiment() -> None:
@@ -119,7 +125,7 @@ def test_failures_in_one_outage_are_one_incident() -> None:
 def test_messages_without_a_class_get_the_meaning_a_live_failure_gets() -> None:
     """What was imported with nothing but a message is read by the classifier that reads live failures."""
     line = "curl: (28) Connection timed out after 30001 milliseconds"
-    told = only(attempts(Telling().fails(5, error=line, exit_code=28, **{"class": None, "signature": None})))
+    told = only(attempts(Telling().fails(5, None, failure_class=None, error=line, exit_code=28)))
     live = Classifier().classify(line.encode(), exit_code=28)
 
     assert (told["class"], told["signature"]) == (live.failure_class, live.signature)
@@ -127,7 +133,7 @@ def test_messages_without_a_class_get_the_meaning_a_live_failure_gets() -> None:
 
 def test_a_class_that_the_history_names_is_kept() -> None:
     """We never overrule what was recorded."""
-    frame = attempts(Telling().fails(5, error="Connection timed out", **{"class": "dirty", "signature": None}))
+    frame = attempts(Telling().fails(5, None, failure_class="dirty", error="Connection timed out"))
 
     assert understood(frame)["class"].to_list() == ["dirty"]
 

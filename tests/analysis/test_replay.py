@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.replay import replay
+from phases import phase
 from tests.analysis.frames import Telling, attempts
 from tests.worlds import STATES, Mode, World, live
 from toolkit.core.action import Hold, Pause, Retry, StartOver, Stop
+from toolkit.core.pipeline import StateConfig
 from toolkit.core.policy import Policy
 
 if TYPE_CHECKING:
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 
     from toolkit.core.action import Action
     from toolkit.core.situation import Situation
-
-
-def as_today(situation: Situation, policy: Policy) -> Action:
-    return Stop(reason="as today")
 
 
 def twice_in_place(situation: Situation, policy: Policy) -> Action:
@@ -76,7 +74,9 @@ def told(number: int, words: list[str]) -> Telling:
 @given(st.lists(steps, min_size=1, max_size=5))
 def test_history_under_its_own_phase_is_reproduced_exactly(builds: list[list[str]]) -> None:
     """Deciding as was decided gives what was recorded, to the last second, with intervals of no width."""
-    preview = replay(attempts([told(*each) for each in enumerate(builds)]), as_today, Policy(), phase="track-only")
+    preview = replay(
+        attempts([told(*each) for each in enumerate(builds)]), phase("track-only"), Policy(), phase="track-only"
+    )
 
     for compared in (preview.hours_to_green, preview.machine_hours, preview.start_overs):
         assert compared.replayed.mean == compared.recorded
@@ -138,6 +138,32 @@ def test_a_decision_that_never_gives_up_ends_nevertheless() -> None:
     preview = replay(history("stuck"), always_in_place, Policy(), phase="selective-retry")
 
     assert preview.builds == 80
+
+
+def test_the_built_in_strategy_retries_what_is_transient() -> None:
+    """What decides live builds decides the replay: `expensive` retries a network failure, `none` does not."""
+    replays = {}
+    for strategy in ("expensive", "none"):
+        states = {65: StateConfig(code=65, strategy=strategy)}
+        replays[strategy] = replay(
+            history(), phase("selective-retry"), Policy(), phase="selective-retry", states=states
+        )
+
+    assert replays["expensive"].retries > 0
+    assert replays["expensive"].start_overs.replayed.mean < replays["expensive"].start_overs.recorded
+    assert replays["none"].hours_to_green.replayed.mean == replays["none"].hours_to_green.recorded
+
+
+def test_full_resume_retries_exactly_as_selective_retry_does() -> None:
+    """Only the starting point differs: the same retries, and no state runs twice."""
+    states = {65: StateConfig(code=65, strategy="none")}
+    selective, full = (
+        replay(history(), phase(name), Policy(), phase=name, states=states)
+        for name in ("selective-retry", "full-resume")
+    )
+
+    assert selective.retries == full.retries == 0
+    assert full.machine_hours.replayed.mean < selective.machine_hours.replayed.mean
 
 
 def test_the_same_seed_gives_the_same_preview() -> None:
