@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line of this process and end with its exit code."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] in {"run", "state", "shell"}:
+    if arguments and arguments[0] in {"run", "resume", "state", "shell"}:
         if arguments[0] == "run":
             from toolkit.supervise.footing import stand
 

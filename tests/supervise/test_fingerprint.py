@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +17,11 @@ from toolkit.core.fingerprints import Fingerprint, changes, fingerprint_from, id
 from toolkit.core.pipeline import StateConfig
 from toolkit.supervise.fingerprint import inputs_of, missing_outputs, outputs_of, take_inputs
 from toolkit.supervise.hashes import LARGE, Hashes
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolkit.project import Project
     from pathlib import Path
+
+    from toolkit.project import Project
 
 SLOW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 NAMES = st.text("abcdef.-_ äß\n'\"{", min_size=1, max_size=8).filter(lambda name: name.strip(". ") != "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,9 @@ from toolkit.supervise.holder import this_process
 from toolkit.supervise.validity import restore_point, validity
 
 if TYPE_CHECKING:
-    from toolkit.project import Project
     from pathlib import Path
+
+    from toolkit.project import Project
 
 HOLDS = True
 

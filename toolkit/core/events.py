@@ -45,6 +45,8 @@ class RunStarted(Event):
     run: int
     reason: RunReason = "first"
     command: tuple[str, ...] = ()
+    directory: str | None = None
+    """Where the command was given."""
     host: str | None = None
     phase: str | None = None
     holder: str | None = None

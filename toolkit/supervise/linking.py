@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -123,5 +124,12 @@ def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
     reason: ev.RunReason = "first" if run == 1 else wanted.reason or usual
     return ev.RunStarted(
         build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=wanted.phase,
-        holder=this_process(), arm=wanted.arm,
+        holder=this_process(), arm=wanted.arm, directory=_here(),
     )  # fmt: skip
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None

@@ -1,0 +1,168 @@
+"""`toolkit plan` and `resume`: what going on with a build would do, and doing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.cli.opening import (
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    history_of,
+    open_project,
+    print_json,
+    print_table,
+)
+from toolkit.errors import NothingRecorded
+
+if TYPE_CHECKING:
+    from toolkit.core.progress import Progress
+    from toolkit.project import Project
+    from toolkit.store import Store
+    from toolkit.supervise.planning import Plan
+
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="CODE", help="Run this state and all behind it; reuse those before it.")
+]
+ThroughOption = Annotated[str | None, typer.Option("--through", metavar="CODE", help="Stop when this state is done.")]
+OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CODE", help="Run this one state.")]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="With --from or --only: reuse what completed before, even if it no longer holds."),
+]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    cli.command()(plan)
+    cli.command("resume", context_settings={"allow_interspersed_args": False})(resume)
+
+
+def plan(
+    build: Annotated[
+        str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the one that `resume` would take.")
+    ] = None,
+    as_json: JsonOption = False,
+    from_: FromOption = None,
+    through: ThroughOption = None,
+    only: OnlyOption = None,
+    force: ForceOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Say what resuming a build would do: which states are reused, which run and why, and how long it takes.
+
+    Nothing runs but the states' own `verify` and `revalidate` commands. Where no build waits to be resumed, the plan is
+    that of a new one.
+
+    Examples:
+
+      toolkit plan
+
+      toolkit plan b-0007 --from 20 --json
+    """
+    options = {"from": from_, "through": through, "only": only, "force": force}
+    here = open_project(project)
+    try:
+        with history_of(here, store) as kept:
+            progress = _standing(kept, here, build)
+            planned = _planned(kept, here, progress, options)
+    except NothingRecorded:
+        if build is not None:
+            raise
+        progress, planned = None, _planned(None, here, None, options)
+    if as_json:
+        print_json(planned.shape)
+        return
+    _print(planned, here, progress)
+
+
+def resume(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[BUILD] [-- COMMAND...]", help="The build's id; another command.")
+    ] = None,
+    from_: FromOption = None,
+    through: ThroughOption = None,
+    only: OnlyOption = None,
+    force: ForceOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> int:
+    """Go on with an unfinished build: states that completed and still hold are reused, the rest runs.
+
+    Without BUILD it is the last one that failed or was interrupted. It is run by the command of its last run, in the
+    folder where that was given, unless another COMMAND follows; a corrected script is the normal case. It ends as the
+    build ends. `toolkit plan` says beforehand what it would do.
+
+    Examples:
+
+      toolkit resume
+
+      toolkit resume b-0007 --from 20
+
+      toolkit resume b-0007 -- ./build.sh --verbose
+    """
+    from toolkit.cli.light_resume import resume_light
+
+    build, *command = words or [""]
+    options = {
+        "build": build or None, "from": from_, "through": through, "only": only, "force": force or None,
+        "project": project, "store": store,
+    }  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    return resume_light(given, command)
+
+
+def _standing(store: Store, project: Project, build: str | None) -> Progress | None:
+    from toolkit.supervise.resuming import to_resume, unfinished
+
+    if build is None and unfinished(store, project.pipeline.name) is None:
+        return None
+    return to_resume(store, project, build)
+
+
+def _planned(store: Store | None, project: Project, progress: Progress | None, options: dict[str, Any]) -> Plan:
+    from phases import phase
+    from toolkit.cli.light_resume import asked_of
+    from toolkit.supervise.planning import Experience, learn, plan, states_of
+
+    experience = Experience() if store is None else learn(store, project.pipeline.name)
+    asked = asked_of(options, [each.code for each in states_of(project, progress, experience)])
+    return plan(progress, project, phase("full-resume"), experience=experience, asked=asked)
+
+
+def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
+    from toolkit.core.moments import duration_text
+
+    if not planned.states:
+        print("no state is known yet: run the build once, or write its states into toolkit.toml")
+        return
+    print_table(
+        ["state", "name", "action", "takes", "why"],
+        [
+            [each.code, each.name, each.action,
+             "?" if each.expected_seconds is None else duration_text(each.expected_seconds), each.why]
+            for each in planned.states
+        ],
+        right=frozenset({0, 3}),
+    )  # fmt: skip
+    print(f"\n{planned.build or 'a new build'}: {_count(planned)}")
+    if planned.expected_seconds is not None:
+        more = f", and states {', '.join(map(str, planned.unknown))} that nobody has timed" if planned.unknown else ""
+        print(f"it takes about {duration_text(planned.expected_seconds)}{more}")
+    if planned.build is not None and planned.start_over_seconds is not None:
+        print(f"starting over takes about {duration_text(planned.start_over_seconds)}")
+    if planned.left_out:
+        print(f"left out: {', '.join(map(str, planned.left_out))}")
+    if progress is not None and progress.held:
+        print(f"it is held: `toolkit release {progress.build}` lets it go on")
+    if progress is not None and project.phase != "full-resume":
+        print(f"this is what `toolkit resume` does; `toolkit run` follows {project.phase} and reuses nothing")
+
+
+def _count(planned: Plan) -> str:
+    reused = sum(each.action == "reuse" for each in planned.states)
+    runs = len(planned.states) - reused
+    return f"{reused} state{'' if reused == 1 else 's'} reused, {runs} run"
