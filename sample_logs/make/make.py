@@ -137,7 +137,7 @@ def failure(scenario: Scenario, seen: dict[str, Any], truth: Truth, lines: list[
 
 
 def decisions(strategy: str, group: str, attempt: int) -> dict[str, str]:
-    """Tell what each phase decides under the built-in strategies; `stop` means that the failure passes through."""
+    """Tell what each phase decides under the built-in strategies; `stop`: the failure passes through."""
     if strategy == "manual" or group == "persistent":
         return {"track-only": "stop", "selective-retry": "hold", "full-resume": "hold"}
     if group == "transient" and attempt < RETRIES.get(strategy, 1):
