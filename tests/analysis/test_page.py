@@ -56,9 +56,8 @@ def opened(browser: Any, tmp_path: Path, facts: list[ev.Event], **more: Any) -> 
     page.on("dialog", lambda dialog: troubles.append(dialog.message))
     page.goto((tmp_path / "page.html").as_uri())
     page.wait_for_selector("html[data-ready=true]", state="attached")
-    page.wait_for_function(
-        "document.querySelectorAll('.chart').length === document.querySelectorAll('.chart svg').length"
-    )
+    for chart in page.locator(".chart").all():
+        chart.locator("svg").wait_for()
     yield page
     assert troubles == []
     context.close()
