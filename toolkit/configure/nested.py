@@ -17,7 +17,10 @@ Where = Literal["around", "inside"]
 _LARGEST: Final = 1 << 20
 _LONGEST_LINE: Final = 2000
 _MOST_FILES: Final = 5000
-_SKIPPED: Final = frozenset({".git", ".hg", ".svn", ".toolkit", ".tox", ".venv", "venv", "node_modules", "__pycache__"})
+_SKIPPED: Final = frozenset({"venv", "node_modules", "__pycache__", "dist", "target", "vendor"})
+_CI_FOLDERS: Final = frozenset({".github", ".gitlab", ".buildkite", ".circleci"})
+_HINT: Final = re.compile(r"retr|tries|wget|\bfor\s|until\s|while\s+!|^\s*(?:max|limit)", re.IGNORECASE)
+"""A line without any of these is not looked at twice."""
 
 _CI_FILES: Final = re.compile(
     r"/(?:\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml|\.gitlab/.+\.ya?ml|Jenkinsfile[^/]*"
@@ -145,7 +148,8 @@ def nesting(found: Iterable[Nested], ours: int) -> Nesting:
 def _files(directory: Path) -> Iterator[Path]:
     seen = 0
     for folder, folders, names in os.walk(directory):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        ours = (name for name in folders if name not in _SKIPPED and (name[0] != "." or name in _CI_FOLDERS))
+        folders[:] = sorted(ours)
         for name in sorted(names):
             path = Path(folder, name)
             if path.is_file() and not path.is_symlink():
@@ -159,7 +163,7 @@ def _search(name: str, text: str, where: Where) -> Iterator[Nested]:
     ways = (*_AROUND, *_INSIDE) if where == "around" else _INSIDE
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
-        if len(line) > _LONGEST_LINE or line.lstrip().startswith(("#", "//")):
+        if len(line) > _LONGEST_LINE or not _HINT.search(line) or line.lstrip().startswith(("#", "//")):
             continue
         for way in ways:
             match = way.pattern.search(line)
