@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 Action = Literal["retry", "start-over", "hold", "collect"]
 
@@ -114,8 +114,8 @@ class Recommendation(Said):
 
     pipeline: str
     builds: int
-    since: str | None = Field(serialization_alias="from")
-    until: str | None = Field(serialization_alias="to")
+    since: str | None = Field(validation_alias=AliasChoices("since", "from"), serialization_alias="from")
+    until: str | None = Field(validation_alias=AliasChoices("until", "to"), serialization_alias="to")
     states: tuple[StateAdvice, ...]
     unclassified: Unclassified
     notes: tuple[str, ...] = ()

@@ -15,7 +15,9 @@ from toolkit.errors import NotFound
 
 if TYPE_CHECKING:
     from analysis.recommendation import Recommendation
+    from analysis.waits import Prices
     from toolkit.core.failure import Failure
+    from toolkit.project import Project
 
 
 def register(cli: typer.Typer) -> None:
@@ -50,9 +52,15 @@ def report(
     from datetime import UTC, datetime
 
     from analysis.findings import find
+    from analysis.study import study
 
-    with tables_of(open_project(project), store) as tables:
-        findings = find(tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare)
+    here = open_project(project)
+    with tables_of(here, store) as tables:
+        states = {each.code: each for each in here.states}
+        learnt = study(tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here))
+        findings = find(
+            tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare, **learnt
+        )
     if as_json:
         print_json(findings.model_dump(mode="json"))
         return
@@ -97,15 +105,10 @@ def recommend(
       toolkit recommend --apply
     """
     from analysis.recommend import recommend as advise
-    from analysis.waits import Prices
 
     here = open_project(project)
     with tables_of(here, store) as tables:
-        prices = Prices(
-            hour_to_green=here.prices.hour_to_green, machine_hour=here.prices.machine_hour,
-            attention_hours=here.prices.attention,
-        )  # fmt: skip
-        advice = advise(tables.attempts().collect(), pipeline=pipeline, prices=prices)
+        advice = advise(tables.attempts().collect(), pipeline=pipeline, prices=_prices(here))
     if apply:
         from toolkit.cli.phases import apply_recommendation
 
@@ -161,6 +164,13 @@ def _shape(found: Failure) -> dict[str, Any]:
         "confidence": round(found.confidence, 3), "template": found.template,
         "evidence": [{"line": each.line, "text": each.text} for each in found.evidence],
     }  # fmt: skip
+
+
+def _prices(project: Project) -> Prices:
+    from analysis.waits import Prices
+
+    paid = project.prices
+    return Prices(hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention_hours=paid.attention)
 
 
 def _print_advice(advice: Recommendation, explain: int | None) -> None:
