@@ -114,7 +114,7 @@ def test_light_start(arguments: list[str], tmp_path: Path) -> None:
     """Standing in front of somebody's build costs little: nothing heavy is loaded on the way to it."""
     (tmp_path / "toolkit.toml").write_text('phase = "track-only"\n\n[pipeline]\nname = "light"\n')
 
-    toolkit("run", "--", "true", cwd=tmp_path)  # the first run of a project checks its configuration, later ones remember
+    toolkit("run", "--", "true", cwd=tmp_path)  # the first run checks the configuration, later ones remember
     started = toolkit(*arguments, cwd=tmp_path, options=("-X", "importtime"))
     loaded = set(re.findall(r"^import time:[ \d|]+\| +(\S+)$", started.stderr, re.MULTILINE))
 
