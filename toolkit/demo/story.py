@@ -43,7 +43,7 @@ def tell(folder: str, out: TextIO) -> int:
     if samples:
         story.say("Which states deserve a retry, and what the recorded builds would have taken with it:")
         story.run("recommend", "--pipeline", "golden-image")
-        story.run("phase", "preview", "selective-retry", "--pipeline", "golden-image")
+        story.run("phase", "preview", "full-resume", "--pipeline", "golden-image")
     story.say(f"Look around: cd {folder} && toolkit builds, toolkit logs --state 5 --attempt 1, toolkit recommend")
     return story.failures
 
