@@ -36,7 +36,7 @@ def _sentences(findings: Findings) -> Iterator[str]:
     yield (
         f"Failures cost {hours_text(totals.hours_lost)} of {hours_text(totals.hours)} machine time "
         f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in {_count(totals.failures, 'failed attempt')}, "
-        f"{hours_text(totals.hours_repeated)} in work that was done before."
+        f"{hours_text(totals.hours_repeated) if totals.hours_repeated else 'none'} in work that was done before."
     )
     if totals.first_run_green.n:
         later = outcomes.completed_in_place + outcomes.completed_after_start_over

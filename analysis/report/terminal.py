@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich import box
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -52,8 +51,11 @@ _TINTS: Final = {"completed": "green", "failed": "red", "interrupted": "magenta"
 
 def show(findings: Findings, out: TextIO) -> None:
     """Print the report on a stream: with colours on a terminal unless NO_COLOR is set, plain elsewhere."""
-    width = None if out.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPED
-    console = Console(file=out, width=width, highlight=False, emoji=False, markup=False)
+    if not out.isatty():
+        told = os.environ.get("COLUMNS", "")
+        out.write(render(findings, int(told) if told.isdigit() and int(told) else _PIPED))
+        return
+    console = Console(file=out, highlight=False, emoji=False, markup=False)
     console.print(report(findings, console.width))
 
 
@@ -74,7 +76,7 @@ def _parts(findings: Findings, width: int) -> Iterator[RenderableType]:
     yield Text(scope(findings.scope), style=_COLOURS["faint"], overflow="fold")
     yield Text()
     for place, sentence in enumerate(findings.headline):
-        yield Padding(Text(sentence, style="bold" if place == 0 else ""), (0, 0, 0, 0))
+        yield Text(sentence, style="bold" if place == 0 else "")
     if not findings.outcomes.builds:
         return
     yield from _outcomes(findings, width)
