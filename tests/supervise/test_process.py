@@ -281,3 +281,12 @@ def test_nothing_of_ours_stays(tmp_path: Path) -> None:
     running = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
 
     assert str(tmp_path / "report") not in running
+
+
+def test_too_little_to_stand_on(tmp_path: Path) -> None:
+    """Where there are too few descriptors for us, we say so and run nothing."""
+    limited = f"ulimit -n 9; exec {sys.executable} -I {RUN} report '{{}}' sh -c 'echo ran > ran' | cat"
+    ended = subprocess.run(["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "CannotSupervise: cannot stand in front of 'sh': Too many open files" in ended.stderr
+    assert not (tmp_path / "ran").exists()

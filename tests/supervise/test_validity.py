@@ -238,6 +238,8 @@ def test_answers_compare_as_values(folder: Path) -> None:
     progress = completed(project)
     first = validity(progress, project.state(5), project)
 
-    assert first == validity(progress, project.state(5), project) == Validity(
-        ok=True, why="completed in attempt 1: inputs unchanged"
+    assert (
+        first
+        == validity(progress, project.state(5), project)
+        == Validity(ok=True, why="completed in attempt 1: inputs unchanged")
     )

@@ -5,6 +5,7 @@ Limits and placeholders go no further than this process: the child gets back wha
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 
@@ -33,9 +34,10 @@ def keep_closed() -> None:
 
     It vanishes at the next exec, so for the build the descriptor is closed as it was.
     """
-    while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= LAST_STANDARD:
-        pass
-    os.close(fd)
+    with contextlib.suppress(OSError):  # too many open files: then these three are open as well
+        while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= LAST_STANDARD:
+            pass
+        os.close(fd)
 
 
 def _raise(what: int, wanted: int) -> None:

@@ -126,11 +126,12 @@ def plan(  # noqa: PLR0913 - what a plan depends on
                 expected_seconds=experience.seconds.get(state.code),
             )
         )
+    everything = (*(each.code for each in states), *left_out)
     return Plan(
         build=None if progress is None else progress.build,
         states=tuple(states),
         left_out=tuple(left_out),
-        start_over_seconds=_total(experience.seconds.get(code) for code in (*(each.code for each in states), *left_out)),
+        start_over_seconds=_total(experience.seconds.get(code) for code in everything),
     )
 
 

@@ -34,6 +34,7 @@ from toolkit.supervise.recording import Nobody, Recorder, Recording
 from toolkit.supervise.signals import DUMPING, Signals
 from toolkit.supervise.spawn import (
     NOT_RUNNABLE,
+    CannotSupervise,
     CommandNotRunnable,
     as_started_by_a_shell,
     environment,
@@ -47,7 +48,17 @@ from toolkit.supervise.streams import open_channels
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CommandNotRunnable", "Control", "Ended", "Recorder", "become", "die_like", "stand", "supervise"]
+__all__ = [
+    "CannotSupervise",
+    "CommandNotRunnable",
+    "Control",
+    "Ended",
+    "Recorder",
+    "become",
+    "die_like",
+    "stand",
+    "supervise",
+]
 
 Capture = Literal["auto", "pipes", "none"]
 STOOD_IN: Mapping[Capture, tuple[str, ...]] = MappingProxyType(
@@ -90,7 +101,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     again: bool = False,
     patience: float = RECORDER_SECONDS,
 ) -> Ended:
-    """Run `command` to its end, on the main thread; CommandNotRunnable when it cannot be started: nothing was.
+    """Run `command` to its end, on the main thread; CommandNotRunnable or CannotSupervise before that.
 
     `environ` replaces the caller's own environment, `extra` is added to either. Lines that can be read from `wire_fd`
     go to the recorder in their place among the output. `capture="pipes"` leaves terminals alone, `"none"` all streams.
@@ -100,32 +111,37 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     stand()
     variables = environment(environ, extra)
     program = resolve(command, variables, cwd)
-    channels = open_channels(STOOD_IN[capture])
+    recording = Recording(recorder or Nobody())
+    try:
+        channels = open_channels(STOOD_IN[capture])
+    except OSError as error:
+        channels = []
+        recording.trouble(f"output is not kept: {error.strerror}")
     files = written_files() if capture != "none" else []
     signals = Signals()
     signals.block()
+    standby = Standby(channels)
+    watch = Stopwatch()
     try:
-        standby = Standby(channels)
         signals.install(terminal=any(channel.terminal for channel in channels))
-        watch = Stopwatch()
-        try:
-            places = {target: channel.inlet for channel in channels for target in channel.targets}
-            pid = spawn(
-                program, command, as_started_by_a_shell(variables, program), places=places, signals=signals, cwd=cwd
-            )
-        except CommandNotRunnable:
-            signals.restore()
-            standby.dismiss()
-            for channel in channels:
-                channel.close()
-            for file in files:
-                file.close()
-            raise
+        places = {target: channel.inlet for channel in channels for target in channel.targets}
+        shown = as_started_by_a_shell(variables, program)
+        pid = spawn(program, command, shown, places=places, signals=signals, cwd=cwd)
+    except (CommandNotRunnable, OSError) as error:
+        signals.restore()
+        standby.dismiss()
+        for channel in channels:
+            channel.close()
+        for file in files:
+            file.close()
+        if isinstance(error, OSError):
+            raise CannotSupervise(f"cannot stand in front of {command[0]!r}: {error.strerror}") from error
+        raise
     finally:
         signals.unblock()
     loop = Loop(
         pid, channels, files,
-        signals=signals, standby=standby, recording=Recording(recorder or Nobody()),
+        signals=signals, standby=standby, recording=recording,
         limits=Limits(control or Control(), extra, pid), wire_fd=wire_fd, again=again,
     )  # fmt: skip
     exit_code, number = loop.run()

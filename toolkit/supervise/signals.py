@@ -73,7 +73,7 @@ class Signals:
         for number, handler in self._saved.items():
             signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]
         self._saved.clear()
-        if self.fd >= 0:
+        if self._writer >= 0:
             signal.set_wakeup_fd(self._old_wakeup)
             os.close(self.fd)
             os.close(self._writer)

@@ -36,6 +36,12 @@ class CommandNotRunnable(ToolkitError):
         self.exit_code = exit_code
 
 
+class CannotSupervise(ToolkitError):
+    """There is not enough left of something (open files, processes, memory) to stand in front of a build."""
+
+    hint = "Nothing was run. Raise the limit that ulimit -a shows, or run the command without the toolkit."
+
+
 class Environment(Mapping[str, str]):
     """Variables in their order, doubles included: what `execve` takes and a dict cannot hold."""
 
@@ -103,7 +109,9 @@ def spawn(  # noqa: PLR0913 - an exec has that many parts
     signals: Signals,
     cwd: str | None,
 ) -> int:
-    """Start `program` with the arguments `command` and give its pid; CommandNotRunnable when the kernel refuses.
+    """Start `program` with the arguments `command` and give its pid.
+
+    CommandNotRunnable when the kernel refuses it, OSError when there is no room for another process or file.
 
     `places` maps descriptors of the child to those of ours that they become. All signals are blocked when this is
     called; the child starts with the caller's own mask and dispositions.
@@ -116,8 +124,6 @@ def spawn(  # noqa: PLR0913 - an exec has that many parts
         os.close(tell)
         tell = -1
         failure = os.read(told, 16)
-    except OSError as error:
-        raise CommandNotRunnable(command[0], error.strerror or str(error), NOT_RUNNABLE) from error
     finally:
         os.close(told)
         if tell >= 0:

@@ -37,13 +37,17 @@ class Standby:
         """Fork it. All signals must be blocked; what was inherited and is not in `channels` it closes."""
         self.pid = 0
         self._answers = self._commands = -1
-        commands, self._commands = os.pipe2(os.O_CLOEXEC)
-        self._answers, answers = os.pipe2(os.O_CLOEXEC)
+        opened: list[int] = []
         try:
+            opened += os.pipe2(os.O_CLOEXEC)
+            opened += os.pipe2(os.O_CLOEXEC)
             self.pid = os.fork()
         except OSError:
-            self._close()
-        if self.pid == 0 and self._commands >= 0:
+            for fd in opened:
+                os.close(fd)
+            return  # no more processes or files to be had: we do without
+        commands, self._commands, self._answers, answers = opened
+        if self.pid == 0:
             _serve(commands, answers, channels)
         os.close(commands)
         os.close(answers)

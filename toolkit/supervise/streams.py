@@ -101,16 +101,20 @@ class Channel:
         self.open = True
         fd = targets[0]
         self.outlet = Outlet(fd, kind)
-        if kind == "terminal":
-            self.terminal = Terminal(fd)
-            self.source, self.inlet = self.terminal.master, self.terminal.slave
-        elif kind == "socket":
-            self.source, self.inlet = _socket_pair()
-        else:
-            self.source, self.inlet = _pipe()
+        try:
+            self.source, self.inlet = self._open_ends(fd)
+        except OSError:
+            self.outlet.close()
+            raise
         os.set_blocking(self.source, False)
         if kind != "terminal" and not os.get_blocking(fd):
             os.set_blocking(self.inlet, False)
+
+    def _open_ends(self, fd: int) -> tuple[int, int]:
+        if self.kind == "terminal":
+            self.terminal = Terminal(fd)
+            return self.terminal.master, self.terminal.slave
+        return _socket_pair() if self.kind == "socket" else _pipe()
 
     def read(self) -> bytes | None:
         """Give what the build has written, b"" when nobody can write any more, None when there is nothing now."""
@@ -326,7 +330,10 @@ def kind_of(fd: int) -> tuple[str, int, int]:
 
 
 def open_channels(kinds: Sequence[str]) -> list[Channel]:
-    """Stand in descriptors 1 and 2 where they are of one of the `kinds`, and in higher ones that are the same pipe."""
+    """Stand in descriptors 1 and 2 where they are of one of the `kinds`, and in higher ones that are the same pipe.
+
+    OSError when there are not enough descriptors for that; then nothing is open.
+    """
     groups: dict[tuple[str, int, int], list[int]] = {}
     for fd in (STDOUT, STDERR):
         if is_open_for_child(fd) and is_writable(fd):
@@ -338,7 +345,15 @@ def open_channels(kinds: Sequence[str]) -> list[Channel]:
             identity = kind_of(fd)
             if identity[0] == "pipe" and identity in groups and is_writable(fd):
                 groups[identity].append(fd)
-    return [Channel(fds[0], fds, identity[0]) for identity, fds in groups.items()]
+    channels: list[Channel] = []
+    try:
+        for identity, fds in groups.items():
+            channels.append(Channel(fds[0], fds, identity[0]))
+    except OSError:
+        for channel in channels:
+            channel.close()
+        raise
+    return channels
 
 
 def inherited_descriptors() -> list[int]:

@@ -174,25 +174,39 @@ def _private_directory(parent: str) -> str:
 def _contiguous(directory: str) -> list[int]:
     """Open what is asked and answered through at consecutive descriptors: the requests, then one for each slot."""
     os.mkfifo(f"{directory}/req", 0o600)
-    opened = [os.open(f"{directory}/req", HOW)]
-    for _ in range(SLOTS):
-        reading, writing = os.pipe()
-        opened.append(os.open(f"/proc/self/fd/{reading}", HOW))
-        os.close(reading)
-        os.close(writing)
-    base = LOWEST_DESCRIPTOR
+    opened: list[int] = []
     placed: list[int] = []
-    while len(placed) < len(opened):
-        new = fcntl.fcntl(opened[len(placed)], fcntl.F_DUPFD_CLOEXEC, base + len(placed))
-        if new == base + len(placed):
-            placed.append(new)
-            continue
-        for descriptor in (*placed, new):
-            os.close(descriptor)
-        placed, base = [], new + 1
-    for descriptor in opened:
-        os.close(descriptor)
+    base = LOWEST_DESCRIPTOR
+    try:
+        opened.append(os.open(f"{directory}/req", HOW))
+        for _ in range(SLOTS):
+            opened.append(_open_nameless())  # noqa: PERF401 - what is open is closed when the next one fails
+        while len(placed) < len(opened):
+            new = fcntl.fcntl(opened[len(placed)], fcntl.F_DUPFD_CLOEXEC, base + len(placed))
+            if new == base + len(placed):
+                placed.append(new)
+                continue
+            _close_all([*placed, new])
+            placed, base = [], new + 1
+    except OSError:
+        _close_all(placed)
+        raise
+    finally:
+        _close_all(opened)
     return placed
+
+
+def _open_nameless() -> int:
+    reading, writing = os.pipe()
+    try:
+        return os.open(f"/proc/self/fd/{reading}", HOW)
+    finally:
+        _close_all([reading, writing])
+
+
+def _close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _quoted(value: str) -> str:
