@@ -128,8 +128,10 @@ class _Look:
 
     def _can_restore(self, state: StateConfig) -> bool:
         done = self._progress.completions.get(state.code)
-        return bool(state.restore) and done is not None and not unavailable(
-            state, self._project, self._progress.build, done.attempt
+        return (
+            bool(state.restore)
+            and done is not None
+            and not unavailable(state, self._project, self._progress.build, done.attempt)
         )
 
     def _goes_back(self) -> StateConfig | None:
