@@ -99,7 +99,7 @@ CASES: dict[str, tuple[str, list[Step]]] = {
     "Ctrl-backslash": ("ulimit -c 0; $W sh -c 'echo ready; exec sleep 9'; echo $?", [(b"ready", press(b"\x1c", 0.1))]),
     "resized": (f"$W {SIZES}", [(b"ready", resize)]),
     "resized, told once": (
-        "$W bash -c 'trap \"echo told; stty size; stty size <&1\" WINCH; echo ready; sleep 0.6 & wait; wait'",
+        "$W bash -c 'trap \"echo told; stty size; sleep 0.2; stty size <&1\" WINCH; echo ready; sleep 0.6 & wait; wait'",
         [(b"ready", resize)],
     ),
     "in a pipeline": ("$W sh -c 'echo to the pipe; sleep 0.3; echo to the screen >&2' | tr a-z A-Z", []),
