@@ -108,6 +108,8 @@ REFUSED = {
     "a{5000}": "too large",
     r"foo\Z": "ends of the line",
     "[äö]x": "ASCII",
+    r"\é": "ASCII",
+    "[a||b]": "operator",
 }
 
 

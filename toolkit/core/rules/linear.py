@@ -24,36 +24,46 @@ _BAD_ESCAPE: Final = {
     **dict.fromkeys("KCRXpPNuUkgQE", "this escape is not supported by every engine"),
 }
 
+_SET_OPERATORS: Final = frozenset("-&|~")
+
 
 def _skeleton(regex: str) -> tuple[str, str | None]:
-    """Return `regex` without escapes and without the content of classes, and the first fault among the escapes."""
+    """Return `regex` without escapes and without the content of classes, and the first fault among either."""
     out: list[str] = []
     at, in_class = 0, False
     while at < len(regex):
-        char = regex[at]
-        if char == "\\" and at + 1 < len(regex):
-            fault = _BAD_ESCAPE.get(regex[at + 1])
-            if fault is not None:
-                return "", fault
+        char, following = regex[at], regex[at + 1 : at + 2]
+        fault = _fault_at(char, following, in_class=in_class)
+        if fault is not None:
+            return "", fault
+        if char == "\\" and following:
             out.append("" if in_class else "e")
             at += 2
             continue
         if in_class:
-            if ord(char) > _ASCII_END:
-                return "", "a character beyond ASCII inside [...]: write it as an alternation, (?:a|b)"
-            if char == "]":
-                in_class = False
+            in_class = char != "]"
         elif char == "[":
             in_class = True
             out.append("c")
-            if regex[at + 1 : at + 2] == "^":
-                at += 1
-            if regex[at + 1 : at + 2] == "]":
-                at += 1
+            at += regex.startswith("^", at + 1)
+            at += regex.startswith("]", at + 1)
         else:
             out.append(char)
         at += 1
     return "".join(out), None
+
+
+def _fault_at(char: str, following: str, *, in_class: bool) -> str | None:
+    """Say what is wrong with a character and the one behind it; None where nothing is."""
+    if char == "\\" and following:
+        if ord(following) > _ASCII_END:
+            return "a backslash before a character beyond ASCII means nothing: leave it out"
+        return _BAD_ESCAPE.get(following)
+    if in_class and ord(char) > _ASCII_END:
+        return "a character beyond ASCII inside [...]: write it as an alternation, (?:a|b)"
+    if in_class and char in _SET_OPERATORS and following == char:
+        return f"{char}{char} inside [...] is an operator to some engines: write it once, or escape it"
+    return None
 
 
 def linear(regex: str) -> str | None:
