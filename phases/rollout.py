@@ -9,7 +9,7 @@ Arm = Literal["new", "old"]
 _BYTES: Final = 8
 
 
-def arm(build: str, share: float) -> Arm:
+def arm_of(build: str, share: float) -> Arm:
     """Give the arm of a build, by its id: `new` for a share of all builds from 0 to 1.
 
     A build that is in a share is in every larger one as well, so that widening a trial moves nobody back.

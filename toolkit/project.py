@@ -114,6 +114,12 @@ class Project(Value):
         overrides, phase = (self.rest_overrides, self.rest_phase) if rest else (self.overrides, self.phase)
         return next((other for codes, other in overrides.items() if code in codes), phase)
 
+    def acts(self, override: PhaseName | None = None, *, rest: bool = False) -> bool:
+        """Tell whether any state of a build may be decided about; where none is, nothing of it may be touched."""
+        overrides, phase = (self.rest_overrides, self.rest_phase) if rest else (self.overrides, self.phase)
+        followed = {override} if override else {phase, *overrides.values()}
+        return followed != {"track-only"}
+
     def state(self, code: StateCode, name: str | None = None) -> StateConfig:
         """Give what is configured for a state; defaults for one that only the build knows."""
         for each in self.states:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
 
 if TYPE_CHECKING:
+    from toolkit.core.phase import PhaseName
     from toolkit.project import Project
     from toolkit.store import Store
     from toolkit.supervise.deciding import Phases
@@ -32,9 +33,9 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     wanted = _wanted(project, options, command)
     try:
         store = _store(project, options)
-        runner = Runner(project, store, wanted, _phases(project, wanted))
+        runner = Runner(project, store, wanted, _phases)
     except StoreUnavailable as error:
-        if wanted.phase != "track-only" or not command:
+        if project.acts(wanted.override) or not command:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
         become(command)
@@ -66,7 +67,7 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
         pause(following.wait)
         wanted = wanted.but(build=runner.ledger.build, reason=following.reason)
         try:
-            runner = Runner(project, runner.store, wanted, _phases(project, wanted))
+            runner = Runner(project, runner.store, wanted, _phases)
         except ToolkitError as error:
             warn(f"the build cannot go on by itself: {error}")
             return ended
@@ -89,7 +90,7 @@ def _store(project: Project, options: Mapping[str, Any]) -> Store:
 
 
 def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]) -> Wanted:
-    from toolkit.supervise.linking import Wanted
+    from toolkit.supervise.linking import Trial, Wanted
 
     if not command and not any(state.run for state in project.states):
         raise UsageError(
@@ -97,18 +98,16 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
             hint="Write `toolkit run -- ./build.sh`, or give the states `run = …`.",
         )
     labels = dict(_label(each) for each in options.get("label") or ())
+    trial = Trial(share=project.share, rest=project.rest_phase) if project.share < 1 else None
     return Wanted(
         pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
-        phase=_phase(options.get("phase")) or project.phase, link_window=project.pipeline.link_window,
-        command=tuple(command),
-        reason=options.get("reason"),
+        phase=project.phase, override=_phase(options.get("phase")), trial=trial,
+        link_window=project.pipeline.link_window, command=tuple(command), reason=options.get("reason"),
     )  # fmt: skip
 
 
-def _phases(project: Project, wanted: Wanted) -> Phases | None:
-    """Hand the deciding side to a run that has something to decide."""
-    if {wanted.phase, *project.overrides.values()} == {"track-only"}:
-        return None
+def _phases() -> Phases:
+    """Load the deciding side."""
     from phases import phase
     from phases.shadow import shadow
     from toolkit.supervise.deciding import Phases
@@ -123,7 +122,7 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _phase(text: str | None) -> str | None:
+def _phase(text: str | None) -> PhaseName | None:
     if text is None:
         return None
     from phases import canonical

@@ -70,12 +70,6 @@ class Decider:
         rest = self._ledger.progress.arm == "old"
         return self._override or self._project.phase_at(code, rest=rest)
 
-    @property
-    def acts(self) -> bool:
-        """Tell whether any state may be decided about; when none is, nothing of a build may be touched."""
-        phases = {self._override or self._project.phase, *(() if self._override else self._project.overrides.values())}
-        return phases != {"track-only"}
-
     def before(self, code: int, name: str | None = None) -> Action:
         """Decide how a state begins; a reuse is recorded."""
         phase, config = self.phase_at(code), self._project.state(code, name)
@@ -99,10 +93,14 @@ class Decider:
             )
         return action
 
-    def after(self, attempt: Attempt, *, ended_by: Ending | None = None, forbidden: str = "") -> Answer:
-        """Find out what a failure was, decide, and record both; a hold is recorded too."""
+    def diagnose(self, attempt: Attempt, *, ended_by: Ending | None = None) -> None:
+        """Find out what a failure was, unless that is known, and record it."""
         if attempt.failure_class is None:
             self._ledger.record(self._diagnostician.diagnose(self._ledger.progress, attempt, ended_by=ended_by))
+
+    def after(self, attempt: Attempt, *, ended_by: Ending | None = None, forbidden: str = "") -> Answer:
+        """Find out what a failure was, decide, and record both; a hold is recorded too."""
+        self.diagnose(attempt, ended_by=ended_by)
         progress, phase = self._ledger.progress, self.phase_at(attempt.state)
         failed = progress.attempts_at(attempt.state)[-1]
         situation = after_failure(

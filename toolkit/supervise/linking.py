@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from phases.rollout import Arm, arm_of
 from toolkit.core import events as ev
+from toolkit.core.phase import PhaseName
 from toolkit.core.values import NOTHING, Value
 from toolkit.errors import BuildLeased, Refused
 from toolkit.supervise.holder import HERE, is_dead, this_process
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 OPEN_ENDS = frozenset({"failed", "interrupted"})
 
 
+class Trial(Value):
+    """Only a share of the builds, from 0 to 1, follows the project's phase; the others follow `rest`."""
+
+    share: float
+    rest: PhaseName
+
+
 class Wanted(Value):
     """What the command line asks of a run. `link_window` in seconds."""
 
@@ -25,8 +34,12 @@ class Wanted(Value):
     target: str | None = None
     build: str | None = None
     labels: Mapping[str, str] = NOTHING
-    phase: str
-    arm: str | None = None
+    phase: PhaseName = "track-only"
+    """What the project follows."""
+    override: PhaseName | None = None
+    """What this run follows instead, by its caller's word; then it is in no arm of a trial."""
+    trial: Trial | None = None
+    """A phase is being tried on a share of the builds."""
     link_window: float = 86400.0
     command: tuple[str, ...] = ()
     reason: ev.RunReason | None = None
@@ -42,7 +55,7 @@ def begin_run(store: Store, wanted: Wanted) -> Writer:
     settle(store, known)
     lease = store.lease(known.build)
     progress = store.progress(known.build)
-    if progress.held and wanted.phase != "track-only":
+    if progress.held and _followed(known.build, wanted)[0] != "track-only":
         reason = "" if progress.hold is None else f": {progress.hold.reason}"
         raise Refused(
             f"build {known.build} is held{reason}",
@@ -120,12 +133,21 @@ def _first_facts(build: str, wanted: Wanted) -> tuple[ev.Event, ...]:
 
 
 def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
-    usual: ev.RunReason = "resume" if wanted.phase == "full-resume" else "start-over"
+    phase, arm = _followed(build, wanted)
+    usual: ev.RunReason = "resume" if phase == "full-resume" else "start-over"
     reason: ev.RunReason = "first" if run == 1 else wanted.reason or usual
     return ev.RunStarted(
-        build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=wanted.phase,
-        holder=this_process(), arm=wanted.arm, directory=_here(),
+        build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=phase,
+        holder=this_process(), arm=arm, directory=_here(),
     )  # fmt: skip
+
+
+def _followed(build: str, wanted: Wanted) -> tuple[PhaseName, Arm | None]:
+    """Give the phase that a build follows, and the arm it is in while a phase is tried on a share of the builds."""
+    if wanted.override is not None or wanted.trial is None:
+        return wanted.override or wanted.phase, None
+    arm = arm_of(build, wanted.trial.share)
+    return (wanted.phase if arm == "new" else wanted.trial.rest), arm
 
 
 def _here() -> str | None:

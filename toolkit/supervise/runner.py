@@ -22,7 +22,7 @@ from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from toolkit.core.pipeline import StateConfig
     from toolkit.project import Project
@@ -52,16 +52,19 @@ class NextRun(Value):
 class Runner:
     """One run of one build, from before its first process to after its last."""
 
-    def __init__(self, project: Project, store: Store, wanted: Wanted, phases: Phases | None = None) -> None:
+    def __init__(self, project: Project, store: Store, wanted: Wanted, phases: Callable[[], Phases]) -> None:
         """Begin the run, durably; ToolkitError when that is refused. Nothing has been started yet.
 
-        With `phases` a phase decides about every state; without, states are only tracked.
+        `phases` loads the deciding side. A build that is only tracked does so when it has failed, to tell what the
+        phases would have done; any other is decided about from its first state on.
         """
         self.project = project
         self.store = store
         self.wanted = wanted
-        self.ledger = Ledger(begin_run(store, wanted), phase=wanted.phase, host=HERE, warn=warn)
-        self.decider = None if phases is None else self._decider(phases)
+        writer = begin_run(store, wanted)
+        self.ledger = Ledger(writer, phase=writer.progress.phase or wanted.phase, host=HERE, warn=warn)
+        self._phases = phases
+        self.decider = self._decider() if project.acts(wanted.override, rest=writer.progress.arm == "old") else None
         self._wait = 0.0
         self.control = Control()
         self.log = Spool(
@@ -126,19 +129,23 @@ class Runner:
         return NextRun(reason="start-over") if action.name in {"retry", "start-over"} else None
 
     def after(self, ended: Ended) -> None:
-        """Find out, once the build is over, what its failures were; the build itself does not wait for that."""
+        """Find out, once the build is over, what its failures were; the build itself does not wait for that.
+
+        Where nobody decided while it ran, what the phases would have done is written down now.
+        """
         if ended.exit_code == 0 or self.ledger.degraded:
             return
-        failed = [
-            each for each in self.ledger.progress.attempts if each.status == "failed" and each.run == self.ledger.run
-        ]
+        progress = self.ledger.progress
+        failed = [each for each in progress.attempts if each.status == "failed" and each.run == progress.run]
+        if not failed:
+            return
+        decider = self.decider or self._decider()
         for attempt in failed:
-            if attempt.failure_class is None:
-                cause = _ending(ended) if attempt is failed[-1] else None
-                self.ledger.record(self._diagnostician().diagnose(self.ledger.progress, attempt, ended_by=cause))
-        if failed and self.decider is not None and failed[-1].decision is None:
-            last = self.ledger.progress.attempts_at(failed[-1].state)[-1]
-            self._wait = self.decider.after(last, ended_by=_ending(ended)).wait
+            cause = _ending(ended) if attempt is failed[-1] else None
+            decider.diagnose(attempt, ended_by=cause)
+            last_of_all = attempt is failed[-1] or self.decider is None
+            if last_of_all and attempt.decision is None and attempt is progress.attempts_at(attempt.state)[-1]:
+                self._wait = decider.after(attempt).wait
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
         """Execute one state of the pipeline, with its retries; tells how it ended and whether it came through."""
@@ -193,11 +200,12 @@ class Runner:
         if self.wire is not None:
             self.wire.close()
 
-    def _decider(self, phases: Phases) -> Decider:
+    def _decider(self) -> Decider:
         from toolkit.supervise.deciding import Decider
 
-        override = self.wanted.phase if self.wanted.phase != self.project.phase else None
-        return Decider(self.project, self.store, self.ledger, phases, self._diagnostician(), phase=override)
+        return Decider(
+            self.project, self.store, self.ledger, self._phases(), self._diagnostician(), phase=self.wanted.override
+        )
 
     def _diagnostician(self) -> Diagnostician:
         from toolkit.supervise.diagnosing import Diagnostician
