@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from analysis.arms import Arms
     from analysis.drift import Change
     from analysis.history import History
     from analysis.preview import Preview
     from analysis.recommendation import Recommendation
-    from analysis.sequential import Arms
     from analysis.shadows import ShadowScore
 
 MOST_BUILDS = 2000

@@ -5,10 +5,10 @@ Times are RFC 3339 texts in UTC, durations seconds unless a name says hours; int
 
 from __future__ import annotations
 
+from analysis.arms import Arms
 from analysis.drift import Change
 from analysis.preview import Preview
 from analysis.recommendation import Interval, Recommendation, Said
-from analysis.sequential import Arms
 from analysis.shadows import ShadowScore
 
 

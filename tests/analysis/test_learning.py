@@ -1,4 +1,4 @@
-"""The smaller estimates: outlook, shadows, drift, readiness, and two arms compared while their builds come in."""
+"""The smaller estimates: outlook, shadows, drift, and readiness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from analysis.episodes import episodes
 from analysis.outlook import features, fit
 from analysis.ready import ready
 from analysis.recommend import recommend
-from analysis.sequential import LEAST_BUILDS, compare
 from analysis.shadows import score_shadows
 from analysis.statistics import longest_good, rate
 from tests.analysis.frames import Telling, attempts
@@ -173,36 +172,6 @@ def test_a_resume_needs_fingerprints() -> None:
 def test_watching_is_always_ready() -> None:
     """Nobody needs a reason to go back to track-only."""
     assert ready("track-only", builds_of(lives(builds=1)), recommend(attempts())).ready
-
-
-# ---------------------------------------------------------------- two arms
-
-
-def test_few_builds_prove_nothing() -> None:
-    """However large the difference, a few builds of an arm stay undecided."""
-    arms = compare(np.full(LEAST_BUILDS - 1, 9.0), np.full(50, 1.0))
-
-    assert (arms.verdict, arms.low) == ("undecided", None)
-
-
-def test_harm_is_found_and_a_benefit_too() -> None:
-    """A clear difference is told in its direction."""
-    rng = np.random.default_rng(1)
-    slow, quick = rng.normal(5, 1, 80), rng.normal(3, 1, 80)
-
-    assert compare(slow, quick).verdict == "worse"
-    assert compare(quick, slow).verdict == "better"
-
-
-def test_looking_after_every_build_does_not_raise_false_alarms() -> None:
-    """Of 100 comparisons of equal arms, looked at all the time, at most the promised share ever tells them apart."""
-    rng = np.random.default_rng(2)
-    alarms = 0
-    for _ in range(100):
-        new, old = (1 + rng.exponential(1.0, 200) * (rng.random(200) < 0.3) * 4 for _ in range(2))
-        alarms += any(compare(new[:n], old[:n], alpha=0.05).verdict != "undecided" for n in range(10, 200, 5))
-
-    assert alarms <= 5
 
 
 # ---------------------------------------------------------------- small estimates

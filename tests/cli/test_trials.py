@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from phases.rollout import arm_of
@@ -44,3 +46,79 @@ def test_a_share_of_the_builds_follows_the_new_phase(shell: Shell) -> None:
     assert [build for build in builds if ended[build] == 0] == new
     phases = {build: shell.json("status", build)["phase"] for build in builds}
     assert [build for build in builds if phases[build] == "selective-retry"] == new
+
+
+def recorded(shell: Shell, *, builds: int, harmed: str) -> None:
+    """Import builds of a trial on half of them: an hour each, and five for most of the harmed arm."""
+    lines = []
+    for number in range(builds):
+        build, begun = f"old-{number:03}", datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=8 * number)
+        arm = arm_of(build, 0.5)
+        hours = 5 if arm == harmed and number % 5 else 1
+        phase = "selective-retry" if arm == "new" else "track-only"
+        for status, ts in (("started", begun), ("completed", begun + timedelta(hours=hours, minutes=number % 7))):
+            told = {"build": build, "pipeline": "trial", "state": 5, "status": status, "phase": phase}
+            lines.append(json.dumps({**told, "ts": ts.isoformat().replace("+00:00", "Z")}))
+    (shell.folder / "old.jsonl").write_text("\n".join(lines) + "\n")
+    assert shell.run("import", "old.jsonl")[0] == 0
+
+
+TRIAL = """phase = "selective-retry"   # on trial
+share = 0.5
+[rest]
+phase = "track-only"
+[pipeline]
+name = "trial"
+[[states]]
+code = 5
+run = "true"
+"""
+
+
+def test_a_harmful_phase_takes_itself_back(shell: Shell) -> None:
+    """When the next build ends, toolkit.toml is as before the trial, and the record says why, with the evidence."""
+    (shell.folder / "toolkit.toml").write_text(TRIAL)
+    recorded(shell, builds=80, harmed="new")
+    arms = shell.json("phase", "show")["arms"]
+    assert (arms["verdict"], arms["new"]["phase"], arms["old"]["phase"]) == ("worse", "selective-retry", "track-only")
+
+    assert shell.run("run")[:2] == (0, "")
+
+    shown = shell.json("phase", "show")
+    assert (shown["phase"], shown["share"], shown["by"], shown["arms"]) == (
+        "track-only",
+        1.0,
+        "the trial's guard",
+        None,
+    )
+    (change,) = shell.json("phase", "history")["changes"]
+    assert (change["phase"], change["before"], change["rolled_back"]) == ("track-only", "selective-retry", True)
+    assert change["evidence"]["worse"] >= 20
+    assert "the new phase is worse" in change["why"]
+
+
+def test_a_fresh_checkout_does_not_begin_a_trial_again_that_was_taken_back(shell: Shell) -> None:
+    """Where toolkit.toml still describes the trial, the record wins: all builds follow the old phase."""
+    (shell.folder / "toolkit.toml").write_text(TRIAL)
+    recorded(shell, builds=80, harmed="new")
+    shell.run("run")
+    (shell.folder / "toolkit.toml").write_text(TRIAL)
+    build = next(f"b-{number}" for number in range(9) if arm_of(f"b-{number}", 0.5) == "new")
+
+    shell.run("run", "--build", build)
+
+    assert shell.json("status", build)["phase"] == "track-only"
+    assert len(shell.json("phase", "history")["changes"]) == 1
+
+
+def test_a_helpful_phase_stays_and_is_said_to_help(shell: Shell) -> None:
+    """A trial that goes well goes on; `phase show` and the report have the figures of both arms."""
+    (shell.folder / "toolkit.toml").write_text(TRIAL)
+    recorded(shell, builds=80, harmed="old")
+
+    shell.run("run")
+
+    shown = shell.json("phase", "show")
+    assert (shown["phase"], shown["arms"]["verdict"]) == ("selective-retry", "better")
+    assert shown["arms"] == shell.json("report")["arms"]
+    assert "better: " in shell.run("phase", "show")[1]

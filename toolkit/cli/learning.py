@@ -11,6 +11,7 @@ import typer
 
 from toolkit.cli.data import tables_of
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.cli.trials import arms_of
 from toolkit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def report(
         states = {each.code: each for each in here.states}
         learnt = study(tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here))
         findings = find(
-            tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare, **learnt
-        )
+            tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare,
+            arms=arms_of(here, store), **learnt,
+        )  # fmt: skip
     if as_json:
         print_json(findings.model_dump(mode="json"))
         return

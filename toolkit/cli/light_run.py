@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,15 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     wanted = _wanted(project, options, command)
     try:
         store = _store(project, options)
-        runner = Runner(project, store, wanted, _phases)
+        runner = Runner(project, store, _with_trial(project, store, wanted), _phases)
     except StoreUnavailable as error:
         if project.acts(wanted.override) or not command:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
         become(command)
     ended = _runs(runner, options)
+    if wanted.trial is not None:
+        _look_after_trial(project, store)
     store.close()
     die_like(ended)
 
@@ -104,6 +107,23 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
         phase=project.phase, override=_phase(options.get("phase")), trial=trial,
         link_window=project.pipeline.link_window, command=tuple(command), reason=options.get("reason"),
     )  # fmt: skip
+
+
+def _with_trial(project: Project, store: Store, wanted: Wanted) -> Wanted:
+    """Where a trial was taken back, every build follows what the others always did."""
+    if wanted.trial is None:
+        return wanted
+    from toolkit.supervise.trial import over
+
+    return wanted.but(trial=wanted.trial.but(share=0.0)) if over(project, store) else wanted
+
+
+def _look_after_trial(project: Project, store: Store) -> None:
+    """Take a trial back that does harm; trouble with that must not reach the build, and the next one looks again."""
+    from toolkit.supervise.trial import guard
+
+    with contextlib.suppress(ToolkitError):
+        guard(project, store)
 
 
 def _phases() -> Phases:

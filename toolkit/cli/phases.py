@@ -16,6 +16,7 @@ from toolkit.cli.opening import (
     print_json,
     print_table,
 )
+from toolkit.cli.trials import arms_of, print_arms
 from toolkit.errors import NothingRecorded, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -50,13 +51,16 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
     here = open_project(project)
     changes = _changes(here, store)
     last = changes[-1] if changes else None
+    arms = arms_of(here, store)
     shape: dict[str, Any] = {
         "phase": here.phase,
         "states": {str(codes): name for codes, name in here.overrides.items()},
         "share": here.share,
+        "rest": here.rest_phase if here.share < 1 else None,
         "since": None if last is None else _moment(last.ts_ms),
         "by": None if last is None else last.by,
         "why": None if last is None else last.why,
+        "arms": None if arms is None else arms.model_dump(mode="json"),
     }
     if as_json:
         print_json(shape)
@@ -67,7 +71,10 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
     if here.share < 1:
         print(f"  {here.share:.0%} of the builds follow it, the others {here.rest_phase}")
     if last is not None:
-        print(f"  since {shape['since']}, set by {last.by}{': ' + last.why if last.why else ''}")
+        taken_back = f" (back from {last.before})" if last.rolled_back else ""
+        print(f"  since {shape['since']}, set by {last.by}{taken_back}{': ' + last.why if last.why else ''}")
+    if arms is not None:
+        print_arms(arms)
 
 
 @phase.command("set")
@@ -136,7 +143,8 @@ def history(as_json: JsonOption = False, project: ProjectOption = None, store: S
     shapes = [
         {
             "ts": _moment(each.ts_ms), "phase": each.phase, "before": each.before, "states": each.states,
-            "share": each.share, "forced": each.forced, "by": each.by, "why": each.why,
+            "share": each.share, "forced": each.forced, "rolled_back": each.rolled_back, "by": each.by, "why": each.why,
+            "evidence": dict(each.evidence) or None,
         }
         for each in changes
     ]  # fmt: skip
@@ -246,15 +254,18 @@ def rollback(
 
       toolkit phase rollback -m "too many futile retries"
     """
-    from toolkit.configure.edit import set_phase
+    from toolkit.configure.edit import end_trial, set_phase
 
     here = open_project(project)
     changes = _changes(here, store)
     if not changes or changes[-1].before is None or here.file is None:
         raise Refused("there is no change of phase to take back", hint="See `toolkit phase history`.")
     before = changes[-1].before
-    set_phase(here.file, _canonical(before), None, None)
-    _record(here, store, before, None, None, forced=True, why=why or "rolled back")
+    if here.share < 1:
+        end_trial(here.file)
+    else:
+        set_phase(here.file, _canonical(before), None, None)
+    _record(here, store, before, None, None, forced=True, rolled_back=True, why=why)
     print(f"phase {here.phase} -> {before}")
 
 
@@ -310,13 +321,14 @@ def _record(
     share: float | None,
     *,
     forced: bool,
+    rolled_back: bool = False,
     why: str | None,
 ) -> None:
     from toolkit.core.events import PROJECT, PhaseChanged
 
     change = PhaseChanged(
         build=PROJECT, ts_ms=_now(), phase=name, before=project.phase, states=states, share=share, forced=forced,
-        by=_me(), why=why,
+        rolled_back=rolled_back, by=_me(), why=why,
     )  # fmt: skip
     with history_of(project, store, create=True) as kept:
         kept.append_project(change)

@@ -58,6 +58,21 @@ def set_phase(file: str, phase: str, states: CodeRange | None = None, share: flo
     _write(file, document)
 
 
+def end_trial(file: str) -> None:
+    """Give all builds what `[rest]` says: the phase that was tried on a share of them is over.
+
+    ConfigurationError when the file is not valid or cannot be written.
+    """
+    document = _read(file)
+    rest = document.pop("rest", {})
+    document["phase"] = rest.get("phase", "track-only")
+    document.pop("share", None)
+    document.pop("phases", None)
+    if "phases" in rest:
+        document["phases"] = rest["phases"]
+    _write(file, document)
+
+
 def apply_rules(file: str, recommendation: Mapping[str, Any]) -> list[str]:
     """Write the rules of a recommendation, in the shape of `toolkit recommend --json`, in place of the last one's.
 

@@ -224,6 +224,10 @@ class PhaseChanged(Event):
     states: str | None = None
     share: float | None = None
     forced: bool = False
+    rolled_back: bool = False
+    """The phase before was returned to."""
+    evidence: Mapping[str, Any] = NOTHING
+    """What the comparison of a trial's arms said, when the trial itself brought this about."""
     by: str
     why: str | None = None
 

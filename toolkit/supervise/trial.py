@@ -1,0 +1,91 @@
+"""Watches a phase that is tried on a share of the builds, and takes it back when it harms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phases.rollout import arm_of
+from phases.trial import Outcome, compare
+from toolkit.core.events import PROJECT, PhaseChanged
+from toolkit.supervise.ledger import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phases.trial import Comparison
+    from toolkit.project import Project
+    from toolkit.store import BuildRow, Store
+
+MOST_BUILDS = 2000
+"""Of a trial, the latest so many builds are compared."""
+GUARD = "the trial's guard"
+_HOUR_MS = 3_600_000
+
+
+def over(project: Project, store: Store) -> bool:
+    """Tell whether the trial that toolkit.toml describes was taken back.
+
+    The record says so even where the file does not: a fresh checkout still holds the file as it was committed.
+    """
+    last = _last_change(store)
+    return last is not None and last.rolled_back and last.by == GUARD and last.before == project.phase
+
+
+def judge(project: Project, store: Store) -> Comparison | None:
+    """Compare the arms of the present trial; None where there is none."""
+    if not 0 < project.share < 1:
+        return None
+    return compare(_outcomes(project, store), project.share)
+
+
+def guard(project: Project, store: Store) -> Comparison | None:
+    """Take a trial back that does harm, in the record and in toolkit.toml; gives the evidence when it did."""
+    if not 0 < project.share < 1 or over(project, store):
+        return None
+    told = judge(project, store)
+    if told is None or told.verdict != "worse":
+        return None
+    store.append_project(
+        PhaseChanged(
+            build=PROJECT, ts_ms=now_ms(), phase=project.rest_phase, before=project.phase, rolled_back=True,
+            evidence=told.shape(), by=GUARD, why=told.why,
+        )
+    )  # fmt: skip
+    if project.file is not None:
+        from toolkit.configure.edit import end_trial
+
+        end_trial(project.file)
+    return told
+
+
+def _last_change(store: Store) -> PhaseChanged | None:
+    changes = [each for each in store.project_events() if isinstance(each, PhaseChanged)]
+    return changes[-1] if changes else None
+
+
+def _outcomes(project: Project, store: Store) -> list[Outcome]:
+    """Give the ended builds of the trial in the order in which they ended."""
+    last = _last_change(store)
+    since = 0 if last is None else last.ts_ms
+    rows = store.builds(pipeline=project.pipeline.name, limit=MOST_BUILDS)
+    ended = sorted(
+        (row for row in rows if row.started_ms >= since and _ended(project, row)), key=lambda row: row.updated_ms
+    )
+    return list(_told(project, ended))
+
+
+def _told(project: Project, ended: list[BuildRow]) -> Iterator[Outcome]:
+    for row in ended:
+        arm = arm_of(row.build, project.share)
+        if row.phase != (project.phase if arm == "new" else project.rest_phase):
+            continue  # its caller chose another phase
+        green = row.status == "completed"
+        yield Outcome(arm=arm, hours=(row.updated_ms - row.started_ms) / _HOUR_MS if green else None)
+
+
+def _ended(project: Project, row: BuildRow) -> bool:
+    """Tell whether a build is green or given up; one that may still be continued is neither."""
+    if row.status == "completed" or row.abandoned:
+        return True
+    idle_ms = now_ms() - row.updated_ms
+    return row.status != "in_progress" and not row.held and idle_ms > project.pipeline.link_window * 1000
