@@ -200,6 +200,7 @@ def test_builds_are_listed_and_filtered(store: Store) -> None:
     assert names(target="x") == "bc"
     assert names(pipeline="p", target="x") == "c"
     assert (names(held=True), names(held=False), names(held=False, limit=1)) == ("b", "acd", "d")
+    assert (names(status="failed"), names(status="completed")) == ("b", "")
     assert names(limit=0) == ""
 
 

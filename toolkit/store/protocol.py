@@ -104,6 +104,7 @@ class Store(Protocol):
         pipeline: str | None = None,
         target: str | None = None,
         held: bool | None = None,
+        status: str | None = None,
         limit: int | None = None,
     ) -> list[BuildRow]:
         """List builds, oldest first; a filter that is None filters nothing; `limit` keeps the newest."""

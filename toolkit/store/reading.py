@@ -29,7 +29,7 @@ LATEST = f"""
 BUILDS = f"""
     select {COLUMNS} from build
     where (cast(? as text) is null or pipeline = ?) and (cast(? as text) is null or target = ?)
-        and (cast(? as integer) is null or held = ?)
+        and (cast(? as text) is null or status = ?) and (cast(? as integer) is null or held = ?)
     order by started_ms desc, id desc limit ?
 """  # noqa: S608 - as above
 FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
@@ -74,10 +74,11 @@ class Reading(ABC):
         pipeline: str | None = None,
         target: str | None = None,
         held: bool | None = None,
+        status: str | None = None,
         limit: int | None = None,
     ) -> list[BuildRow]:
         """List builds, oldest first; `limit` keeps the newest."""
-        filters = (rows.plain(pipeline), rows.plain(target), None if held is None else int(held))
+        filters = (rows.plain(pipeline), rows.plain(target), status, None if held is None else int(held))
         twice = tuple(value for value in filters for _ in range(2))
         found = self.fetch(BUILDS, (*twice, NO_LIMIT if limit is None else limit))
         return [rows.build_row(each) for each in reversed(found)]

@@ -101,7 +101,7 @@ def settle(store: Store, row: BuildRow) -> bool:
 
 def settle_all(store: Store) -> int:
     """Record the truth about all runs whose supervisor died on this host; gives how many there were."""
-    return sum(settle(store, row) for row in store.builds() if row.status == "in_progress")
+    return sum(settle(store, row) for row in store.builds(status="in_progress"))
 
 
 def _build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:
