@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from analysis.preview import Preview
     from analysis.recommendation import Recommendation
     from analysis.shadows import ShadowScore
+    from analysis.watch import Watched
 
 MOST_BUILDS = 2000
 """So many builds are named one by one, the costliest first."""
@@ -45,6 +46,7 @@ def find(  # noqa: PLR0913 - what may be asked, and what others found out
     shadows: Sequence[ShadowScore] = (),
     changes: Sequence[Change] = (),
     arms: Arms | None = None,
+    watched: Watched | None = None,
 ) -> Findings:
     """Sum up the builds that began since then (`30d`, or an RFC 3339 time), of a pipeline, for a target.
 
@@ -79,6 +81,7 @@ def find(  # noqa: PLR0913 - what may be asked, and what others found out
         shadows=tuple(shadows),
         changes=tuple(changes),
         arms=arms,
+        watched=watched,
     )
     return findings.model_copy(update={"headline": headline(findings)})
 

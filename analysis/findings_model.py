@@ -10,6 +10,7 @@ from analysis.drift import Change
 from analysis.preview import Preview
 from analysis.recommendation import Interval, Recommendation, Said
 from analysis.shadows import ShadowScore
+from analysis.watch import Watched
 
 
 class Rate(Said):
@@ -337,3 +338,5 @@ class Findings(Said):
     shadows: tuple[ShadowScore, ...] = ()
     changes: tuple[Change, ...] = ()
     arms: Arms | None = None
+    watched: Watched | None = None
+    """Rules that prove nothing, hosts with failures of their own, outages."""

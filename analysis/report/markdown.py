@@ -187,6 +187,9 @@ def _signatures(findings: Findings) -> Iterator[str]:
     if left > 0:
         yield ""
         yield f"{left} rarer ones are left out."
+    if findings.watched is not None and findings.watched.lines:
+        yield ""
+        yield from (f"- {plain(line)}" for line in findings.watched.lines)
 
 
 def _trend(findings: Findings) -> Iterator[str]:

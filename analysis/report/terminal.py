@@ -237,6 +237,8 @@ def _signatures(findings: Findings, width: int) -> Iterator[RenderableType]:
             row += [_of(each.recovery.hits, each.recovery.n), Text(sparkline(each.weeks, 12), style="red")]
         table.add_row(*row, Text(each.title))
     yield table
+    for line in findings.watched.lines if findings.watched is not None else ():
+        yield Text(f"look at: {line}")
 
 
 def _trend(findings: Findings, width: int) -> Iterator[RenderableType]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit.configure.checking import check
-from toolkit.configure.edit import apply_rules, duration, set_phase
+from toolkit.configure.edit import add_rule, apply_rules, duration, set_phase
 from toolkit.core.codes import CodeRange, parse_codes
 from toolkit.core.moments import parse_duration
 from toolkit.core.phase import PHASES
@@ -203,3 +203,48 @@ def test_the_latest_word_counts(file: Path, words: list[tuple[CodeRange, str]]) 
     for code in range(125):
         last = next((name for codes, name in reversed(words) if code in codes), "track-only")
         assert project.phase_at(code) == last
+
+
+OWN = {"id": "vmforge.broker", "class": "network", "match": r"E\d+ it's \"lost\"", "exit_codes": [70]}
+
+
+def test_a_failure_rule_joins_the_others(file: Path) -> None:
+    """The first rule and the second stand behind what is there, which keeps every byte; both can be read back."""
+    add_rule(str(file), OWN)
+    add_rule(str(file), {"id": "second", "class": "auth", "match": r"denied \d+"})
+
+    assert file.read_text().startswith(MINE)
+    assert r"match = 'denied \d+'" in file.read_text()
+    rules = load_project(str(file.parent)).rules
+    assert [(each.id, each.match, each.exit_codes) for each in rules] == [
+        ("vmforge.broker", OWN["match"], (70,)),
+        ("second", r"denied \d+", ()),
+    ]
+
+
+def test_comments_below_a_rule_stay_with_what_they_speak_of(file: Path) -> None:
+    """A new rule goes between the last one and the comment of the table behind it."""
+    file.write_text('[[rules]]\nid = "a"\nclass = "auth"\nmatch = "x"\n\n# ours\n[budget]\nbreaker = 3\n')
+
+    add_rule(str(file), {"id": "b", "class": "auth", "match": "y"})
+
+    assert file.read_text().endswith("match = 'y'\n\n# ours\n[budget]\nbreaker = 3\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"id": "vmforge.broker"}, "is there already"),
+        ({"id": "other", "match": "("}, "rules.match"),
+        ({"id": "other", "match": "never", "example": "always"}, "rules.example"),
+    ],
+)
+def test_a_wrong_failure_rule_is_not_written(file: Path, fault: dict[str, Any], told: str) -> None:
+    """An id that is taken, or an expression that cannot work: the file stays as it was."""
+    add_rule(str(file), OWN)
+    before = file.read_text()
+
+    with pytest.raises(ConfigurationError, match=told):
+        add_rule(str(file), {"class": "auth", "match": "x", **fault})
+
+    assert file.read_text() == before

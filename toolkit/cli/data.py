@@ -23,6 +23,7 @@ from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
     from analysis.history import History
+    from analysis.watch import Watched
     from toolkit.core.events import Event
     from toolkit.project import Project
 
@@ -136,7 +137,9 @@ def sql(
 
 
 def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:
-    """Check the store, the configuration and the surroundings; exit code 5 when the store is not sound.
+    """Check the store, the configuration and the failure rules; exit code 5 when the store is not sound.
+
+    Told of the rules: which of them match successful attempts too, failures of one host, and recent outages.
 
     Example:
 
@@ -159,13 +162,15 @@ def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: St
         found = []
     if found:
         code = 5
+    watched = None if code else _watched(open_project(where), store)
     if as_json:
-        print_json({"ok": not code, "store": found, "configuration": faults})
+        shape = None if watched is None else watched.model_dump(mode="json")
+        print_json({"ok": not code, "store": found, "configuration": faults, "watched": shape})
     else:
-        for line in (*found, *faults):
+        worth = () if watched is None else watched.lines
+        told = [*found, *faults, *(f"look at: {line}" for line in worth)]
+        for line in told or ("all is well",):
             print(line)
-        if not code:
-            print("all is well")
     return code
 
 
@@ -179,6 +184,26 @@ def tables_of(project: Project, store: str | None) -> History:
     with history_of(project, store):
         pass
     return History.open(store_url(project, store), Path(project.state_directory) / "cache" / "history")
+
+
+def watch_over(tables: History, project: Project) -> Watched:
+    """Look at the rules, hosts and outages of a history."""
+    from pathlib import Path
+
+    from analysis.watch import watch
+    from toolkit.supervise.captured import Captured
+
+    own = [each.rule() for each in project.rules]
+    cache = Path(project.state_directory) / "cache"
+    return watch(tables.attempts().collect(), own, Captured(project.directory), cache)
+
+
+def _watched(project: Project, store: str | None) -> Watched | None:
+    try:
+        with tables_of(project, store) as tables:
+            return watch_over(tables, project)
+    except NotFound:
+        return None
 
 
 def _folder(project: str | None) -> str:

@@ -1,15 +1,15 @@
-"""`toolkit report`, `recommend` and `classify`: what the recorded history says."""
+"""`toolkit report` and `recommend`: what the recorded history says."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.data import tables_of
+from toolkit.cli.data import tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
 from toolkit.cli.trials import arms_of
 from toolkit.errors import NotFound
@@ -17,13 +17,12 @@ from toolkit.errors import NotFound
 if TYPE_CHECKING:
     from analysis.recommendation import Recommendation
     from analysis.waits import Prices
-    from toolkit.core.failure import Failure
     from toolkit.project import Project
 
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (report, recommend, classify):
+    for command in (report, recommend):
         cli.command()(command)
 
 
@@ -58,10 +57,11 @@ def report(
     here = open_project(project)
     with tables_of(here, store) as tables:
         states = {each.code: each for each in here.states}
+        watched = watch_over(tables, here)
         learnt = study(tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here))
         findings = find(
             tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare,
-            arms=arms_of(here, store), **learnt,
+            arms=arms_of(here, store), watched=watched, **learnt,
         )  # fmt: skip
     if as_json:
         print_json(findings.model_dump(mode="json"))
@@ -119,53 +119,6 @@ def recommend(
         print_json(advice.shape())
     else:
         _print_advice(advice, explain)
-
-
-def classify(
-    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="The output of a failed attempt; - is stdin.")] = "-",
-    exit_code: Annotated[int | None, typer.Option(metavar="N", help="How the command ended.")] = None,
-    signal: Annotated[int | None, typer.Option(metavar="N", help="The signal that ended it.")] = None,
-    state: Annotated[int | None, typer.Option(metavar="CODE", help="The state that failed.")] = None,
-    lines: Annotated[
-        bool, typer.Option("--lines", help="Classify each line on its own; a JSON object a line.")
-    ] = False,
-    as_json: JsonOption = False,
-    project: ProjectOption = None,
-) -> None:
-    """Say what kind of failure an output shows: class, signature, and the lines that prove it.
-
-    Examples:
-
-      toolkit classify build.log --exit-code 100
-
-      dmesg | toolkit classify --lines
-    """
-    from toolkit.core.failure import Classifier
-
-    classifier = Classifier([each.rule() for each in open_project(project).rules])
-    if file != "-" and not os.path.isfile(file):
-        raise NotFound(f"there is no file {file}", hint="Name a file that exists, or - for stdin.")
-    with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
-        if lines:
-            for found in classifier.classify_lines(source, state=state):
-                print(json.dumps(_shape(found), ensure_ascii=False))
-            return
-        pieces = iter(lambda: source.read(1 << 20), b"")
-        found = classifier.classify(pieces, exit_code=exit_code, signal=signal, state=state)
-    if as_json:
-        print_json(_shape(found))
-        return
-    print(f"{found.failure_class} ({found.group}), signature {found.signature}, confidence {found.confidence:.2f}")
-    for each in found.evidence:
-        print(f"  line {each.line:<7}{each.text}")
-
-
-def _shape(found: Failure) -> dict[str, Any]:
-    return {
-        "class": found.failure_class, "group": found.group, "signature": found.signature, "rule": found.rule,
-        "confidence": round(found.confidence, 3), "template": found.template,
-        "evidence": [{"line": each.line, "text": each.text} for each in found.evidence],
-    }  # fmt: skip
 
 
 def _prices(project: Project) -> Prices:

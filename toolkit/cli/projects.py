@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.opening import JsonOption, ProjectOption, print_json
-from toolkit.errors import ConfigurationError, NotFound, Refused
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, print_json
+from toolkit.errors import ConfigurationError, NotFound, Refused, ToolkitError
 
 
 def register(cli: typer.Typer) -> None:
@@ -61,8 +61,10 @@ def init(
         print(f"{len(states)} states proposed from {from_log}: look them through, then run `toolkit check`")
 
 
-def check(as_json: JsonOption = False, project: ProjectOption = None) -> int:
+def check(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:
     """Check toolkit.toml and say everything that is wrong with it, with file, line, key and remedy.
+
+    Of failure rules that are new it says how many recorded failures they would change.
 
     Example:
 
@@ -73,13 +75,15 @@ def check(as_json: JsonOption = False, project: ProjectOption = None) -> int:
     directory = project or find_project(os.getcwd()) or os.getcwd()
     faults = check_project(directory)
     wrong = [each for each in faults if not each.warning]
+    changes, failures = ({}, 0) if wrong else _changes(directory, store)
     if as_json:
         shapes = [
             {"file": each.file, "line": each.line, "key": each.key, "message": each.message, "remedy": each.remedy,
              "warning": each.warning}
             for each in faults
         ]  # fmt: skip
-        print_json({"ok": not wrong, "faults": shapes})
+        rules = [{"id": rule, "changes": count, "failures": failures} for rule, count in changes.items()]
+        print_json({"ok": not wrong, "faults": shapes, "new_rules": rules})
         return 3 if wrong else 0
     for each in faults:
         print(f"{'warning' if each.warning else 'error'}: {each.text}", file=sys.stderr)
@@ -87,4 +91,23 @@ def check(as_json: JsonOption = False, project: ProjectOption = None) -> int:
             print(f"hint: {each.remedy}", file=sys.stderr)
     if not wrong:
         print("toolkit.toml is in order")
+    for rule, count in changes.items():
+        print(f"rule {rule} is new: it would change {count} of {failures} recorded failures")
+    if any(changes.values()):
+        print("see which with `toolkit classify --against-history`")
     return 3 if wrong else 0
+
+
+def _changes(directory: str, store: str | None) -> tuple[dict[str, int], int]:
+    """Say what new rules would change; nothing where there is no history, or none that can be read."""
+    from toolkit.project import load_project
+
+    project = load_project(directory)
+    if not project.rules:
+        return {}, 0
+    from toolkit.cli.failures import changes_by_new_rules
+
+    try:
+        return changes_by_new_rules(project, store)
+    except ToolkitError:
+        return {}, 0

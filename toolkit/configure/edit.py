@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Comment
 
 from toolkit.configure.checking import check
+from toolkit.configure.positions import line_of, positions
 from toolkit.core.codes import CodeRange, parse_codes
 from toolkit.core.policy import MOST_ATTEMPTS
 from toolkit.errors import ConfigurationError
@@ -28,6 +29,7 @@ LEARNED: Final = "learned."
 _SPACED: Final = re.compile(r'\n{3,}(?=\[\[policy\]\]\n(?:#.*\n)?id = "learned\.)')
 """One empty line before a rule of ours, however the writer of TOML counts them."""
 
+_EXPRESSIONS: Final = frozenset({"match", "unless"})
 _PACED: Final = ("max_attempts", "wait", "factor", "max_wait", "jitter", "max_elapsed", "then")
 _WAITS: Final = frozenset({"wait", "max_wait", "max_elapsed"})
 
@@ -80,7 +82,7 @@ def apply_rules(file: str, recommendation: Mapping[str, Any]) -> list[str]:
     """
     document = _read(file)
     written = list(_rules(recommendation))
-    rules = _array(document)
+    rules = _array(document, "policy")
     below = _cut_below(rules[-1]) if rules else []
     for place in reversed(range(len(rules))):
         if str(rules[place].get("id", "")).startswith(LEARNED):
@@ -100,6 +102,37 @@ def apply_rules(file: str, recommendation: Mapping[str, Any]) -> list[str]:
     return [str(rule["id"]) for rule in written]
 
 
+def add_rule(file: str, rule: Mapping[str, Any]) -> None:
+    """Write a failure rule, in the shape of one of `[[rules]]`, behind those that are there.
+
+    ConfigurationError, with the file untouched, when the id is taken or anything about the rule is wrong.
+    """
+    document = _read(file)
+    rules = _array(document, "rules")
+    taken = next((place for place, each in enumerate(rules) if each.get("id") == rule["id"]), None)
+    if taken is not None:
+        path = Path(file)
+        line = line_of(positions(path.read_text(encoding="utf-8").replace("\r\n", "\n")), ("rules", taken, "id"))
+        raise ConfigurationError(
+            f"{path.name}:{line}: rules.id: '{rule['id']}' is there already", hint="Give each rule an id of its own."
+        )
+    table = tomlkit.table()
+    for key, value in rule.items():
+        table[key] = _plain(value) if key in _EXPRESSIONS else value
+    below = _cut_below(rules[-1]) if rules else []
+    if rules:
+        rules[-1].add(tomlkit.nl())
+    rules.append(table)
+    document["rules"] = rules
+    rules[-1].value.body.extend(below)
+    _write(file, document)
+
+
+def _plain(expression: str) -> Item:
+    """Write an expression the way one reads it, without doubled backslashes, where TOML can."""
+    return tomlkit.string(expression, literal="'" not in expression and expression.isprintable())
+
+
 def _cut_below(table: Table) -> list[tuple[None, Item]]:
     """Take off what stands below a table's last key: it belongs to whatever comes next in the file."""
     body = table.value.body
@@ -109,12 +142,12 @@ def _cut_below(table: Table) -> list[tuple[None, Item]]:
     return below
 
 
-def _array(document: TOMLDocument) -> AoT:
-    """Give the `[[policy]]` tables, also where they were written as one list."""
-    rules = document.get("policy")
+def _array(document: TOMLDocument, key: str) -> AoT:
+    """Give an array of tables, also where it was written as one list."""
+    rules = document.get(key)
     if isinstance(rules, AoT):
         return rules
-    document.pop("policy", None)
+    document.pop(key, None)
     array = tomlkit.aot()
     for rule in rules or ():
         table = tomlkit.table()
@@ -232,7 +265,8 @@ def _write(file: str, document: TOMLDocument) -> None:
     content = text.encode()
     checked, faults = check(content, Path(file).name)
     if checked is None:
-        raise ConfigurationError(f"the change would make the file invalid: {faults[0].text}", hint=faults[0].remedy)
+        first = next(fault for fault in faults if not fault.warning)
+        raise ConfigurationError(f"the change would make the file invalid: {first.text}", hint=first.remedy or None)
     path = Path(file).resolve()
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

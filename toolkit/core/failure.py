@@ -98,10 +98,13 @@ class Classifier:
         for line in lines:
             yield self.classify_line(line, state=state)
 
-    def rules_seen(self, output: Iterable[bytes] | bytes) -> frozenset[str]:
-        """Return the ids of all rules that match somewhere in an output, so that rules can be watched on successes."""
+    def rules_seen(self, output: Iterable[bytes] | bytes, *, state: int | None = None) -> frozenset[str]:
+        """Return the ids of all rules that match somewhere in an output, so that rules can be watched on successes.
+
+        Rules that are for certain states are asked when `state` is one of them.
+        """
         reading = self._reader.read(output, known_by(()))
-        hits = hits_in(reading, self._reader.rules, End())
+        hits = hits_in(reading, self._reader.rules, End(state=state))
         return frozenset(hit.rule.id for hit in hits if not hit.is_smell)
 
     def fatal(self, output: bytes) -> Rule | None:

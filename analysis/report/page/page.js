@@ -155,6 +155,7 @@ function signaturesPart() {
   const evidence = (one) => el("details", null, el("summary", null, "Evidence"), el("pre", null, one.evidence.map((line) => [line.line ? el("span", { class: "n" }, `${line.line}  `) : null, line.text, "\n"])), el("p", { class: "quiet" }, `latest: build ${one.example}, state ${one.example_state}${one.example_attempt ? `, attempt ${one.example_attempt}` : ""}`));
   return [
     chart("Failures by class", "", () => classSpec(classes), table("Failures by class", [["class", "", (one) => behind(one.label, { class: one.label })], ["group", "", (one) => one.group], ["failures", "number", (one) => count(one.failures)], ["share", "number", (one) => percent(one.share)]], classes), (datum) => showBuilds({ class: datum.label })),
+    F.watched && F.watched.lines.length ? el("div", null, el("h3", null, "Worth a look"), el("ul", null, F.watched.lines.map((line) => el("li", null, line)))) : null,
     el("h3", null, "By signature"),
     table(filtered() ? "Signatures seen in this filter; counts are of the whole report" : "Signatures, the most frequent first", [
       ["failure", "words", (one) => [el("span", { class: "code" }, one.signature), one.host_bound ? el("span", { class: "tag hold" }, `only on ${one.hosts[0]}`) : null, el("div", null, one.title), evidence(one)].filter(Boolean).reduce((all, node) => (all.append(node, " "), all), document.createDocumentFragment()), (one) => one.signature],
