@@ -28,6 +28,9 @@ def run(
         list[str] | None, typer.Option(metavar="K=V", help="Note this with the build; repeatable.")
     ] = None,
     phase: Annotated[str | None, typer.Option(metavar="PHASE", help="Another phase than toolkit.toml's.")] = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Obey `timeout` and `stall` of toolkit.toml in track-only, too.")
+    ] = False,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> int:
@@ -47,7 +50,10 @@ def run(
     """
     from toolkit.cli.light_run import run_light
 
-    options = {"build": build, "target": target, "label": label, "phase": phase, "project": project, "store": store}
+    options = {
+        "build": build, "target": target, "label": label, "phase": phase, "limits": limits,
+        "project": project, "store": store,
+    }  # fmt: skip
     return run_light({name: value for name, value in options.items() if value}, command or [])
 
 

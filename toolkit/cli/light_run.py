@@ -106,6 +106,7 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
         pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
         phase=project.phase, override=_phase(options.get("phase")), trial=trial,
         link_window=project.pipeline.link_window, command=tuple(command), reason=options.get("reason"),
+        limits=bool(options.get("limits")),
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ _EXAMPLE = """\
 # strategy = "expensive"                     # expensive | quick | manual | none | one of your own
 # timeout = "45m"
 # stall = "15m"                              # so long without informative output
+# grace = "10s"                              # between SIGTERM and SIGKILL, when one of these is reached
 # inputs = ["ks.cfg", "env:RELEASE"]         # when these change, the state runs again
 # outputs = ["build/green.qcow2"]            # must be there, and unchanged, to be reused
 # verify = "qemu-img check build/green.qcow2"

@@ -16,6 +16,7 @@ from toolkit.core.classes import CLASSES, GROUPS
 from toolkit.core.codes import parse_codes
 from toolkit.core.moments import parse_duration
 from toolkit.core.phase import canonical
+from toolkit.core.pipeline import GRACE
 from toolkit.core.policy import MOST_ATTEMPTS, MOST_MINUTES
 
 
@@ -147,6 +148,7 @@ class State(Table):
     strategy: str | None = None
     timeout: Limit | None = None
     stall: Limit | None = None
+    grace: Duration = GRACE
     fatal: list[str] = []
     inputs: list[str] = []
     outputs: list[str] = []

@@ -10,6 +10,7 @@ from toolkit.core.values import Value
 Resume = Literal["auto", "never"]
 
 DAY = 86400.0
+GRACE = 10.0
 
 
 class StateConfig(Value):
@@ -29,6 +30,8 @@ class StateConfig(Value):
     timeout: float | None = None
     stall: float | None = None
     """So long without informative output means that the attempt hangs."""
+    grace: float = GRACE
+    """What is to be ended has so long between SIGTERM and SIGKILL."""
     fatal: tuple[str, ...] = ()
     """Ids of failure rules whose lines end an attempt at once."""
     inputs: tuple[str, ...] = ()

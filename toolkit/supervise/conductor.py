@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Protocol
 from toolkit.core.codes import parse_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from toolkit.core.events import RunOutcome
     from toolkit.core.markers import Marker
     from toolkit.core.progress import Attempt
+    from toolkit.supervise.attempts import Attempts
+    from toolkit.supervise.control import Cause
     from toolkit.supervise.deciding import Decider
+    from toolkit.supervise.diagnosing import Ending
     from toolkit.supervise.ledger import Ledger
     from toolkit.supervise.process import Ended
     from toolkit.supervise.wire import Request
+
+STILL_BUSY_SECONDS = 0.05
+CUT_EXIT_CODE = 124
+"""What a step that we ended has failed with, though it says that all went well; timeout(1) says the same."""
 
 START = 0
 """The state that a build is in before it names one; a build that names none is this state alone."""
@@ -58,10 +65,10 @@ class Conductor:
         ledger: Ledger,
         log: Log,
         names: Mapping[int, str],
-        started: Callable[[int], None],
+        attempts: Attempts,
         decider: Decider | None = None,
     ) -> None:
-        """Record in `ledger` and `log`; `names` are the configured states', `started` hears of each state that begins.
+        """Record in `ledger` and `log`; `names` are the configured states', `attempts` hears of what begins and ends.
 
         Without a `decider` every state just runs, once.
         """
@@ -70,8 +77,10 @@ class Conductor:
         self.helpers: Helpers | None = None
         self.helped = False
         """The build tells its states itself, so it is decided about while it runs."""
+        self.cut: dict[tuple[int, int], Cause] = {}
+        """Attempts that were ended by us, and why."""
         self._names = names
-        self._started = started
+        self._attempts = attempts
         self._decider = decider
         self._owners: dict[tuple[int, int], int] = {}
         self._by_marker: set[tuple[int, int]] = set()
@@ -108,8 +117,7 @@ class Conductor:
             action = self._decider.before(code, name)
             if action.name == "reuse":
                 return self._give_again(code, asked)
-        attempt = self._start(code, name)
-        self._owners[code, attempt] = asked.owner
+        attempt = self._start(code, name, asked.owner)
         guard = "guard" if self._decider is not None and self._decider.may_retry(code, name) else "-"
         return f"run {attempt} {guard} - -"
 
@@ -118,11 +126,12 @@ class Conductor:
         attempt = self._open(code)
         if attempt is None:
             return f"done {exit_code}"
+        if self._over(attempt) is not None:
+            return self._after_cut(attempt, asked, exit_code)
         if exit_code == 0 and not (wrong := self._unbelieved(attempt)):
             self._complete(attempt)
             return "done 0"
-        error = ending_text(exit_code, None) if exit_code else wrong
-        self.ledger.fail(attempt, error, exit_code=exit_code)
+        self._fail(attempt, ending_text(exit_code, None) if exit_code else wrong, exit_code=exit_code)
         return self._after(attempt, asked, exit_code or 1)
 
     def enter(self, code: int, name: str | None) -> Attempt:
@@ -142,9 +151,9 @@ class Conductor:
             if not wrong:
                 self._complete(attempt)
                 return True
-            self.ledger.fail(attempt, wrong, exit_code=0)
+            self._fail(attempt, wrong, exit_code=0)
             return False
-        self.ledger.fail(attempt, _error(ended), exit_code=ended.exit_code, signal=ended.signal)
+        self._fail_with(attempt, ended)
         return False
 
     def marked(self, marker: Marker) -> None:
@@ -152,6 +161,7 @@ class Conductor:
         if marker.status == "started":
             for each in self.ledger.progress.open_attempts():
                 if (each.state, each.attempt) in self._by_marker:
+                    self._over(each)
                     self.ledger.complete(each)
             self._by_marker.add((marker.code, self._start(marker.code, marker.name)))
             return
@@ -160,9 +170,10 @@ class Conductor:
             self._start(marker.code, marker.name)
             attempt = self._open(marker.code)
         if attempt is not None and marker.status == "completed":
+            self._over(attempt)
             self.ledger.complete(attempt)
         elif attempt is not None:
-            self.ledger.fail(attempt, marker.reason or "the build said so")
+            self._fail(attempt, marker.reason or "the build said so")
 
     def unrecorded(self, asked: Request) -> str:
         """Give the answer that lets a shell go on as it would without us."""
@@ -189,7 +200,7 @@ class Conductor:
         if self._decider is None or self.helpers is None:
             return f"done {exit_code}"
         self.log.flush()
-        answer = self._decider.after(attempt)
+        answer = self._decider.after(attempt, ended_by=limit_of(self.cut.get((attempt.state, attempt.attempt))))
         action = answer.action.name
         if action in {"retry", "wait"}:
             again = asked.but(text=str(exit_code))
@@ -210,8 +221,7 @@ class Conductor:
             answer = self._decider.after(failed, forbidden=config_error)
             return f"stop {exit_code}" if answer.action.name == "hold" else f"done {exit_code}"
         command = getattr(self._decider.last, "command", "") or "-"
-        attempt = self._start(code, failed.name)
-        self._owners[code, attempt] = asked.owner
+        attempt = self._start(code, failed.name, asked.owner)
         guard = "guard" if self._decider.may_retry(code, failed.name) else "-"
         return f"again {attempt} {guard} {failed.failure_class or '-'} {command}"
 
@@ -223,6 +233,7 @@ class Conductor:
         return "reuse values"
 
     def _complete(self, attempt: Attempt) -> None:
+        self._over(attempt)
         self.ledger.complete(attempt, outputs=None if self._decider is None else self._decider.outputs(attempt.state))
 
     def _unbelieved(self, attempt: Attempt) -> str:
@@ -233,25 +244,50 @@ class Conductor:
         if stopped:
             self.ledger.interrupt(attempt, f"stopped by {signal_name(ended.stopped_by)}")
         elif ended.exit_code != 0 or ended.cause is not None:
-            self.ledger.fail(attempt, _error(ended), exit_code=ended.exit_code, signal=ended.signal)
+            self._fail_with(attempt, ended)
         elif self._owners.get((attempt.state, attempt.attempt), os.getpid()) in {os.getpid(), ended.pid}:
             self._complete(attempt)
         else:
-            self.ledger.fail(attempt, "its shell ended without saying how")
+            self._fail(attempt, "its shell ended without saying how")
 
     def _bury(self) -> None:
         """A shell that ended inside a step, under `set -e`, never came to say so."""
         for attempt in self.ledger.progress.open_attempts():
             owner = self._owners.get((attempt.state, attempt.attempt))
             if owner is not None and not os.path.exists(f"/proc/{owner}"):
-                self.ledger.fail(attempt, "its shell ended without saying how")
+                self._fail(attempt, "its shell ended without saying how")
 
-    def _start(self, code: int, name: str | None) -> int:
+    def _over(self, attempt: Attempt) -> Cause | None:
+        """An attempt has ended: nothing limits it any more. Gives why, when we ended it."""
+        cause = self._attempts.over(attempt.state, attempt.attempt)
+        if cause is not None:
+            self.cut[attempt.state, attempt.attempt] = cause
+        return cause
+
+    def _fail(self, attempt: Attempt, how: str, *, exit_code: int | None = None) -> None:
+        self.ledger.fail(attempt, _told(self._over(attempt), how), exit_code=exit_code)
+
+    def _fail_with(self, attempt: Attempt, ended: Ended) -> None:
+        cause = self._over(attempt) or ended.cause
+        how = _told(cause, ending_text(ended.exit_code, ended.signal))
+        self.ledger.fail(attempt, how, exit_code=ended.exit_code, signal=ended.signal)
+
+    def _after_cut(self, attempt: Attempt, asked: Request, exit_code: int) -> str | None:
+        """We ended a step, and its shell says so: once nothing of it runs any more, the phase decides."""
+        if self.helpers is not None and self._attempts.busy(attempt.state, attempt.attempt):
+            self.helpers.ask_again(asked, "end", STILL_BUSY_SECONDS)
+            return None
+        self._fail(attempt, ending_text(exit_code, None), exit_code=exit_code)
+        return self._after(attempt, asked, exit_code or CUT_EXIT_CODE)
+
+    def _start(self, code: int, name: str | None, owner: int = 0) -> int:
         attempt = self.ledger.start(
             code, name or self._names.get(code), inputs=None if self._decider is None else self._decider.inputs(code)
         )
         self.log.begin(code, attempt)
-        self._started(code)
+        if owner:
+            self._owners[code, attempt] = owner
+        self._attempts.begin(code, attempt, owner)
         return attempt
 
     def _open(self, code: int) -> Attempt | None:
@@ -264,7 +300,7 @@ class Conductor:
             attempt = self._open(code)
         if attempt is None:
             return "done 1"
-        self.ledger.fail(attempt, asked.text or "the build said so")
+        self._fail(attempt, asked.text or "the build said so")
         return self._after(attempt, asked, 1)
 
     def _output(self, asked: Request) -> str:
@@ -292,6 +328,11 @@ def signal_name(number: int | None) -> str:
         return f"signal {number}"
 
 
-def _error(ended: Ended) -> str:
-    told = ending_text(ended.exit_code, ended.signal)
-    return {"timeout": f"timed out ({told})", "stall": f"stalled ({told})"}.get(ended.cause or "", told)
+def limit_of(cause: Cause | None) -> Ending | None:
+    """Give the limit that an attempt was ended by; None when it was something else."""
+    return cause if cause in {"timeout", "stall"} else None
+
+
+def _told(cause: Cause | None, how: str) -> str:
+    words = {"timeout": "timed out", "stall": "stalled", "fatal": "ended at its fatal line"}
+    return f"{words[cause]} ({how})" if cause in words else how

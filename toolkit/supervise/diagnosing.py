@@ -47,7 +47,8 @@ class Diagnostician:
         return ev.FailureDiagnosed(
             build=progress.build, ts_ms=now_ms(), run=attempt.run, state=attempt.state, name=attempt.name,
             attempt=attempt.attempt, failure_class=found.failure_class, signature=found.signature, rule=found.rule,
-            confidence=round(found.confidence, 3), error=found.summary or None, template=found.template,
+            confidence=round(found.confidence, 3), error=None if ended_by else found.summary or None,
+            template=found.template,
             evidence=tuple((each.line, each.text) for each in found.evidence[:MOST_EVIDENCE]),
             retry_after=found.retry_after,
         )  # fmt: skip

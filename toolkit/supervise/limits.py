@@ -1,100 +1,98 @@
-"""How long a build may take and be silent, and what happens then: SIGTERM, a grace, SIGKILL, to its whole family."""
+"""How long a build or an attempt may take and be silent, and what happens then: SIGTERM, a grace, SIGKILL."""
 
 from __future__ import annotations
 
 import signal
-import threading
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from toolkit.supervise.clock import monotonic
+from toolkit.supervise.control import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from toolkit.supervise.control import Cause, Control, Part
     from toolkit.supervise.stalls import Informative
     from toolkit.supervise.tree import Family
 
-Cause = Literal["timeout", "stall", "stopped", "fatal"]
-
-GRACE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 """How often we look whether everybody is gone while ending a build."""
 FRESH = 0.05
 """News within this share of the stall limit spares us looking for more."""
 
 
-class Control:
-    """A handle on the child for any thread, the recorder's above all; without a child, its calls wait for the next."""
+class Clock:
+    """The time of a part, or of the whole build, and its ending once that has begun."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._limits: tuple[float | None, float | None, float] | None = None
-        self._cause: Cause | None = None
-        self._wake: Callable[[], None] | None = None
+    def __init__(self, asked: Asked) -> None:
+        """Count from now."""
+        self.timeout = asked.timeout
+        self.stall = asked.stall
+        self.grace = asked.grace
+        self.since = self.news = monotonic()
+        self.family: Family | None = None
+        self.cause: Cause | None = None
+        self.kill_at = 0.0
 
-    def limit(self, *, timeout: float | None, stall: float | None, grace: float = GRACE_SECONDS) -> None:
-        """Start both clocks anew, in seconds; None switches a limit off. `grace` lies between SIGTERM and SIGKILL."""
-        with self._lock:
-            self._limits = (timeout, stall, grace)
-        self._poke()
+    def moments(self) -> list[tuple[float, Cause]]:
+        """Give when a limit is reached, and which, soonest first."""
+        moments: list[tuple[float, Cause]] = []
+        if self.family is None and self.timeout is not None:
+            moments.append((self.since + self.timeout, "timeout"))
+        if self.family is None and self.stall is not None:
+            moments.append((self.news + self.stall, "stall"))
+        return sorted(moments)
 
-    def end(self, cause: Cause) -> None:
-        """End the child and all it has started; `Ended.cause` will say why."""
-        with self._lock:
-            self._cause = self._cause or cause
-        self._poke()
+    def begin(self, family: Family, cause: Cause) -> None:
+        """Ask the family to end."""
+        self.family, self.cause = family, cause
+        self.kill_at = monotonic() + self.grace
+        family.send(signal.SIGTERM)
+        family.send(signal.SIGCONT)  # who is stopped cannot obey
 
-    def connect(self, wake: Callable[[], None] | None) -> None:
-        """Name what wakes the loop that serves us, None when there is none any more."""
-        self._wake = wake
-
-    def take(self) -> tuple[tuple[float | None, float | None, float] | None, Cause | None]:
-        """Give new limits and a cause to end, each once."""
-        with self._lock:
-            limits, cause = self._limits, self._cause
-            self._limits = self._cause = None
-        return limits, cause
-
-    def _poke(self) -> None:
-        wake = self._wake
-        if wake is not None:
-            wake()
+    def slept(self, seconds: float) -> None:
+        """Do not count so long."""
+        self.since += seconds
+        self.news += seconds
+        self.kill_at += seconds
 
 
 class Limits:
-    """The loop's side: the clocks, and the ending once it has begun."""
+    """The loop's side of a `Control`: all clocks of one child."""
 
     def __init__(self, control: Control, marks: Mapping[str, str], child: int) -> None:
         """Obey `control` about `child`; `marks` are the variables by which its orphans are known."""
-        self.cause: Cause | None = None
         self._child = child
         self._control = control
         self._marks = marks
-        self._grace = GRACE_SECONDS
-        self._timeout: float | None = None
-        self._stall: float | None = None
-        self._since = self._news = monotonic()
+        self._clocks: dict[Part | None, Clock] = {}
         self._informative: Informative | None = None
-        self._family: Family | None = None
-        self._kill_at = 0.0
-        self._killed = False
+        self._whole: Clock | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the child itself was ended by us."""
+        return None if self._whole is None else self._whole.cause
 
     def heard(self, stream: int, data: bytes, at: float) -> None:
         """Note output; only what is news postpones a stall."""
-        if self._stall is None or self.cause is not None or at - self._news < self._stall * FRESH:
+        for clock in self._clocks.values():
+            if clock.stall is not None and clock.family is None and at - clock.news >= clock.stall * FRESH:
+                break
+        else:
             return
         if self._informative is None:
             from toolkit.supervise.stalls import Informative
 
             self._informative = Informative()
         if self._informative.hears(stream, data):
-            self._news = at
+            for clock in self._clocks.values():
+                clock.news = at
 
     def slept(self, seconds: float) -> None:
         """Do not count a time in which the build was stopped."""
-        self._since += seconds
-        self._news += seconds
-        self._kill_at += seconds
+        for clock in self._clocks.values():
+            clock.slept(seconds)
 
     def connect(self, wake: Callable[[], None] | None) -> None:
         """Let the control wake the loop, and take what was asked of it before."""
@@ -104,56 +102,86 @@ class Limits:
 
     def obey(self) -> None:
         """Take what was asked of the control."""
-        limits, cause = self._control.take()
-        if limits is not None:
-            self._timeout, self._stall, self._grace = limits
-            self._since = self._news = monotonic()
-        if cause is not None:
-            self._begin(cause)
+        for asked in self._control.take():
+            part = asked.part
+            if asked.what == "end":
+                self._asked_to_end(asked)
+            elif asked.what == "limit":
+                if part not in self._clocks or self._clocks[part].family is None:
+                    self._clocks[part] = Clock(asked)
+            elif part in self._clocks and self._clocks[part].family is None:
+                del self._clocks[part]
 
     def wait(self) -> float | None:
         """Give the seconds until something of ours is due; None: nothing is."""
-        if self._family is not None:
+        clocks = self._clocks.values()
+        if any(clock.family is not None for clock in clocks):
             return LOOK_SECONDS
-        due = [moment for moment, _ in self._moments()]
+        due = [moment for clock in clocks for moment, _ in clock.moments()[:1]]
         return max(0.0, min(due) - monotonic()) if due else None
 
     def act(self) -> None:
         """Do what is due."""
         now = monotonic()
-        if self._family is None:
-            for moment, cause in self._moments():
+        for part, clock in list(self._clocks.items()):
+            if clock.family is not None:
+                self._go_on(part, clock, clock.family, now)
+                continue
+            for moment, cause in clock.moments():
                 if moment <= now:
-                    self._begin(cause)
-                    return
-        elif now >= self._kill_at:
-            self._killed = True
-            self._family.send(signal.SIGKILL)
+                    self._begin(part, clock, cause)
+                    break
 
     @property
     def ending(self) -> bool:
-        """Whether members of the family are still to be waited for although the child itself has ended."""
-        return self._family is not None and self._family.alive
+        """Whether members of a family are still to be waited for although the child itself has ended."""
+        return any(clock.family is not None and clock.family.alive for clock in self._clocks.values())
 
     def close(self) -> None:
-        if self._family is not None:
-            self._family.close()
+        """Let go of all processes."""
+        for part, clock in self._clocks.items():
+            if clock.family is not None:
+                clock.family.close()
+                if part is not None:
+                    self._control.gone(part)
 
-    def _moments(self) -> list[tuple[float, Cause]]:
-        moments: list[tuple[float, Cause]] = []
-        if self._timeout is not None:
-            moments.append((self._since + self._timeout, "timeout"))
-        if self._stall is not None:
-            moments.append((self._news + self._stall, "stall"))
-        return sorted(moments)
+    def _asked_to_end(self, asked: Asked) -> None:
+        clock = self._clocks.setdefault(asked.part, Clock(asked))
+        if clock.family is None and asked.cause is not None:
+            self._begin(asked.part, clock, asked.cause)
 
-    def _begin(self, cause: Cause) -> None:
-        if self._family is not None:
-            return
+    def _begin(self, part: Part | None, clock: Clock, cause: Cause) -> None:
+        """End what a clock is about: the step where its shell is there to go on, else the whole build."""
+        from toolkit.supervise.tree import Family, lives
+
+        if part is None or not lives(part.shell):
+            self._begin_whole(clock, cause)
+        elif self._control.cut(part, cause):
+            marks = {**self._marks, "TOOLKIT_STATE": str(part.state), "TOOLKIT_ATTEMPT": str(part.attempt)}
+            clock.begin(Family(part.shell, marks, spared=part.before), cause)
+        else:
+            del self._clocks[part]
+
+    def _begin_whole(self, clock: Clock, cause: Cause) -> None:
         from toolkit.supervise.tree import Family
 
-        self.cause = cause
-        self._kill_at = monotonic() + self._grace
-        self._family = Family(self._child, self._marks)
-        self._family.send(signal.SIGTERM)
-        self._family.send(signal.SIGCONT)  # who is stopped cannot obey
+        if self._whole is None:
+            self._whole = clock
+            clock.begin(Family(self._child, self._marks), cause)
+
+    def _go_on(self, part: Part | None, clock: Clock, family: Family, now: float) -> None:
+        """Go on ending what does not end by itself."""
+        if now >= clock.kill_at:
+            family.send(signal.SIGKILL)
+        if part is None or clock is self._whole:
+            return
+        if now < clock.kill_at:
+            family.send_to_new_children(signal.SIGTERM)  # a function goes on with its next command
+        if self._control.is_over(part):
+            if not family.alive:
+                family.close()
+                del self._clocks[part]
+                self._control.gone(part)
+        elif now >= clock.kill_at + clock.grace and clock.cause is not None:
+            # A loop of the shell's own: there is no process to be ended but the shell.
+            self._begin_whole(self._clocks.setdefault(None, Clock(Asked(what="end", grace=clock.grace))), clock.cause)

@@ -42,6 +42,8 @@ class Wanted(Value):
     """A phase is being tried on a share of the builds."""
     link_window: float = 86400.0
     command: tuple[str, ...] = ()
+    limits: bool = False
+    """Obey `timeout` and `stall` where states are only tracked, too."""
     reason: ev.RunReason | None = None
     """Why the run of an existing build begins, where that is not what its phase always does."""
 

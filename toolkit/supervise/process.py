@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from toolkit.core.values import Value
 from toolkit.supervise.clock import Stopwatch
+from toolkit.supervise.control import Cause, Control
 from toolkit.supervise.files import written_files
 from toolkit.supervise.footing import give_back, stand
-from toolkit.supervise.limits import Cause, Control, Limits
+from toolkit.supervise.limits import Limits
 from toolkit.supervise.loop import Loop
 from toolkit.supervise.recording import Nobody, Recorder, Recording
 from toolkit.supervise.signals import DUMPING, Signals

@@ -10,7 +10,8 @@ from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
 from toolkit.core.values import Value
 from toolkit.supervise import shell_helper
-from toolkit.supervise.conductor import Conductor, was_stopped
+from toolkit.supervise.attempts import Attempts, Limited
+from toolkit.supervise.conductor import Conductor, limit_of, was_stopped
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from toolkit.project import Project
     from toolkit.store import Store
     from toolkit.supervise.deciding import Decider, Phases
-    from toolkit.supervise.diagnosing import Diagnostician, Ending
+    from toolkit.supervise.diagnosing import Diagnostician
 
 NOT_RUN = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -72,7 +73,7 @@ class Runner:
             redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble,
         )  # fmt: skip
         names = {each.code: each.name for each in project.states if each.name}
-        self.conductor = Conductor(self.ledger, self.log, names, self._started, self.decider)
+        self.conductor = Conductor(self.ledger, self.log, names, Attempts(self.control, self._limits), self.decider)
         self.wire = self._wire()
         self.conductor.helpers = self.wire
         self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
@@ -133,7 +134,7 @@ class Runner:
 
         Where nobody decided while it ran, what the phases would have done is written down now.
         """
-        if ended.exit_code == 0 or self.ledger.degraded:
+        if self.ledger.degraded:
             return
         progress = self.ledger.progress
         failed = [each for each in progress.attempts if each.status == "failed" and each.run == progress.run]
@@ -141,10 +142,12 @@ class Runner:
             return
         decider = self.decider or self._decider()
         for attempt in failed:
-            cause = _ending(ended) if attempt is failed[-1] else None
+            cut = self.conductor.cut.get((attempt.state, attempt.attempt))
+            cause = limit_of(cut or (ended.cause if attempt is failed[-1] else None))
             decider.diagnose(attempt, ended_by=cause)
             last_of_all = attempt is failed[-1] or self.decider is None
-            if last_of_all and attempt.decision is None and attempt is progress.attempts_at(attempt.state)[-1]:
+            latest = attempt is progress.attempts_at(attempt.state)[-1]
+            if ended.exit_code != 0 and last_of_all and latest and attempt.decision is None:
                 self._wait = decider.after(attempt).wait
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
@@ -168,7 +171,7 @@ class Runner:
             failed = self.ledger.progress.attempts_at(state.code)[-1]
             if was_stopped(ended) or self.decider is None or failed.status != "failed":
                 return ended, False
-            answer = self.decider.after(failed, ended_by=_ending(ended))
+            answer = self.decider.after(failed, ended_by=limit_of(ended.cause))
             while answer.action.name == "wait":
                 pause(answer.wait)
                 answer = self.decider.after(failed)
@@ -213,12 +216,13 @@ class Runner:
         rules = [each.rule() for each in self.project.rules]
         return Diagnostician(rules, self.store, logs_directory(self.project.directory))
 
-    def _started(self, code: int) -> None:
-        """A state begins: its own limits apply, where its phase does more than track."""
-        if self.decider is None or self.decider.phase_at(code) == "track-only":
-            return
+    def _limits(self, code: int) -> Limited | None:
+        """Give a state's own limits, where its phase does more than track or they were asked for."""
+        tracked = self.decider is None or self.decider.phase_at(code) == "track-only"
+        if tracked and not self.wanted.limits:
+            return None
         config = self.project.state(code)
-        self.control.limit(timeout=config.timeout, stall=config.stall)
+        return Limited(timeout=config.timeout, stall=config.stall, grace=config.grace)
 
     def _wire(self) -> Wire | None:
         trouble: OSError | None = None
@@ -238,10 +242,6 @@ class Runner:
             "TOOLKIT_BUILD": self.ledger.build, "TOOLKIT_RUN": str(self.ledger.run), "TOOLKIT_SHELL": shell_helper(),
         }  # fmt: skip
         return told if self.wire is None else {**told, "TOOLKIT_WIRE": self.wire.address}
-
-
-def _ending(ended: Ended) -> Ending | None:
-    return "timeout" if ended.cause == "timeout" else "stall" if ended.cause == "stall" else None
 
 
 def pause(seconds: float) -> None:
