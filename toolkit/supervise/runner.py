@@ -144,11 +144,12 @@ class Runner:
         for attempt in failed:
             cut = self.conductor.cut.get((attempt.state, attempt.attempt))
             cause = limit_of(cut or (ended.cause if attempt is failed[-1] else None))
-            decider.diagnose(attempt, ended_by=cause)
             last_of_all = attempt is failed[-1] or self.decider is None
             latest = attempt is progress.attempts_at(attempt.state)[-1]
             if ended.exit_code != 0 and last_of_all and latest and attempt.decision is None:
-                self._wait = decider.after(attempt).wait
+                self._wait = decider.after(attempt, ended_by=cause).wait
+            else:
+                decider.diagnose(attempt, ended_by=cause)
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
         """Execute one state of the pipeline, with its retries; tells how it ended and whether it came through."""
