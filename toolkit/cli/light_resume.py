@@ -33,7 +33,7 @@ def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     store = open_store(url, create=False)
     try:
         settle_all(store)
-        progress = to_resume(store, project, options.get("build"))
+        progress = to_resume(store, project, options.get("build"), say=warn)
         may_go_on(progress, project)
         recorded = last_recorded(store.events(progress.build))
         _check(options, project, store, progress)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
+from toolkit.errors import BuildLeased, ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
 
 if TYPE_CHECKING:
     from toolkit.core.phase import PhaseName
@@ -35,7 +35,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     try:
         store = _store(project, options)
         runner = Runner(project, store, _with_trial(project, store, wanted), _phases)
-    except StoreUnavailable as error:
+    except (StoreUnavailable, BuildLeased) as error:
         if project.acts(wanted.override) or not command:
             raise
         warn(f"recording is in trouble, the build goes on unrecorded: {error}")
@@ -93,6 +93,7 @@ def _store(project: Project, options: Mapping[str, Any]) -> Store:
 
 
 def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]) -> Wanted:
+    from toolkit.supervise.lease import lease_seconds
     from toolkit.supervise.linking import Trial, Wanted
 
     if not command and not any(state.run for state in project.states):
@@ -100,13 +101,14 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
             "there is nothing to run: no command was given, and no state in toolkit.toml has a `run` entry",
             hint="Write `toolkit run -- ./build.sh`, or give the states `run = …`.",
         )
+    override = _phase(options.get("phase"))
     labels = dict(_label(each) for each in options.get("label") or ())
     trial = Trial(share=project.share, rest=project.rest_phase) if project.share < 1 else None
     return Wanted(
         pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
-        phase=project.phase, override=_phase(options.get("phase")), trial=trial,
+        phase=project.phase, override=override, trial=trial,
         link_window=project.pipeline.link_window, command=tuple(command), reason=options.get("reason"),
-        limits=bool(options.get("limits")),
+        limits=bool(options.get("limits")), lease=lease_seconds() if project.acts(override) else None,
     )  # fmt: skip
 
 

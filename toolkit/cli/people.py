@@ -1,7 +1,8 @@
-"""`toolkit hold`, `release`, `skip` and `abandon`: what people say about builds, recorded with who said it."""
+"""`toolkit hold`, `release`, `unlock`, `skip`, `abandon`: what people say about builds, recorded with who said it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ NoteOption = Annotated[str | None, typer.Option("--note", "-m", metavar="TEXT", 
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (hold, release, skip, abandon):
+    for command in (hold, release, unlock, skip, abandon):
         cli.command()(command)
 
 
@@ -61,6 +62,41 @@ def release(
         return ev.BuildReleased(build=progress.build, ts_ms=_now(), by=me(), note=note)
 
     _say(build, fact, "is released; run the build again to go on", as_json, project, store)
+
+
+def unlock(
+    build: BuildArgument = None,
+    note: NoteOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also when nothing tells whether it lives.")] = False,
+    as_json: JsonOption = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Take a build away from a supervisor on another host that is gone for good.
+
+    It is looked first whether that supervisor lives: one on this host by its process, one elsewhere by whether it still
+    renews its lease, which takes a while. One that lives keeps its build, whatever is asked. Who did it and why is kept
+    in the history; should the supervisor wake up all the same, it is refused at its next word and ends what it runs.
+
+    Example:
+
+      toolkit unlock b-0007 -m "builder1 has burnt down"
+    """
+    if note is None:
+        raise UsageError("a build is unlocked for a reason", hint='Say what became of its host: -m "…".')
+    from toolkit.core.interchange import build_record
+    from toolkit.supervise.unlocking import unlock as take
+
+    with history_of(open_project(project), store) as kept:
+        progress = take(kept, row_of(kept, build), by=me(), note=note, force=force, say=_tell)
+    if as_json:
+        print_json(build_record(progress))
+    else:
+        print(f"{progress.build} is unlocked; `toolkit resume {progress.build}` goes on")
+
+
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr)
 
 
 def skip(
@@ -122,12 +158,13 @@ def _say(
     from toolkit.core.interchange import build_record
 
     with history_of(open_project(project), store) as kept:
+        token = kept.lease(row_of(kept, build).build).token
         row = row_of(kept, build)
         if row.status == "in_progress":
             raise Refused(
                 f"build {row.build} is running", hint="Wait until it has ended, or stop it; then say it again."
             )
-        writer = kept.writer(row.build)
+        writer = kept.writer(row.build, replacing=token)
         writer.append(fact(writer.progress))
         progress = writer.progress
     if as_json:

@@ -51,6 +51,8 @@ class RunStarted(Event):
     phase: str | None = None
     holder: str | None = None
     """Who supervises: `host/boot-id/pid/start-ticks`; tells later whether that process still lives."""
+    lease: float | None = None
+    """Seconds for which whoever supervises, and cannot be looked at, counts as alive; None: no lease was taken."""
     arm: str | None = None
     """Under a shared roll-out: `new` or `old`."""
 
@@ -200,6 +202,15 @@ class BuildReleased(Event):
     note: str | None = None
 
 
+class BuildUnlocked(Event):
+    """A person took a build away from a supervisor that gave no sign of life any more."""
+
+    kind: ClassVar[str] = "build_unlocked"
+    by: str
+    holder: str | None = None
+    note: str | None = None
+
+
 class BuildAbandoned(Event):
     """A person gave the build up; it is neither continued nor resumed."""
 
@@ -257,6 +268,7 @@ AnyEvent = (
     | StateOutputs
     | BuildHeld
     | BuildReleased
+    | BuildUnlocked
     | BuildAbandoned
     | RecordDegraded
     | PhaseChanged

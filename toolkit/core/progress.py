@@ -86,6 +86,8 @@ class Progress(Value):
     run_outcome: str | None = None
     run_started_ms: int | None = None
     holder: str | None = None
+    lease: float | None = None
+    """Seconds for which the holder's last sign of life counts; None when it took no lease."""
     exit_code: int | None = None
     signal: int | None = None
     states: Mapping[StateCode, Status] = NOTHING
@@ -176,7 +178,7 @@ def _run_started(progress: Progress, event: ev.RunStarted) -> Changes:
     return {
         **_close(progress, event.ts_ms),
         "run": event.run, "run_open": event.holder is not None, "run_outcome": None, "run_started_ms": event.ts_ms,
-        "holder": event.holder,
+        "holder": event.holder, "lease": event.lease,
         "exit_code": None, "signal": None, "phase": event.phase, "arm": event.arm,
         "states": {}, "held": False, "hold": None, "abandoned": False,
     }  # fmt: skip

@@ -36,7 +36,11 @@ ADD_BUILD = f"""
     values (%s, %s, %s, 1, {", ".join(["%s"] * len(rows.SUMMARY))})
 """  # noqa: S608 - the names are our own
 IS_THERE = "select 1 from build where build = %s"
-RENEW = "update build set renewed_ms = %s where build = %s and token = %s returning 1"
+CLOCK = "select (extract(epoch from clock_timestamp()) * 1000)::bigint"
+RENEW = """
+    update build set renewed_ms = (extract(epoch from clock_timestamp()) * 1000)::bigint
+    where build = %s and token = %s returning 1
+"""
 BATCH_AT = "select batch from event where build = %s and seq = %s"
 BEGUN_BY = "select build from event where batch = %s and seq = 1"
 NOTED_BY = f"select 1 from event where batch = %s and build = '{PROJECT}' limit 1"  # noqa: S608 - as above
@@ -98,6 +102,12 @@ class PostgresStore(Reading):
         # From here on nobody older can add anything.
         return PostgresWriter(self, build, token, *self.taken_up(build))
 
+    def renew(self, build: str, token: int) -> None:
+        """Say that a writer lives; BuildLeased when another one took over."""
+        self._refuse_reading()
+        if not self.link.lasting(lambda: self.link.ask(RENEW, (build, token))):
+            raise BuildLeased(f"build {build} has another writer")
+
     def append_project(self, *events: Event) -> None:
         """Record facts about the project itself."""
         self._refuse_reading()
@@ -151,6 +161,10 @@ class PostgresStore(Reading):
         """Hang up."""
         self.link.close()
 
+    def clock_ms(self) -> int:
+        """Give the server's time."""
+        return int(self.link.lasting(lambda: self.link.ask(CLOCK))[0][0])
+
     def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
         """Give all rows of a query."""
         return self.link.lasting(lambda: self.link.ask(sql.replace("?", "%s"), values))
@@ -195,11 +209,6 @@ class PostgresWriter:
 
         self._link.lasting(work, settled)
         self._seq, self.progress = seq + len(events) - 1, progress
-
-    def renew(self, ts_ms: int) -> None:
-        """Say that this writer lives; BuildLeased when another one took over."""
-        if not self._link.lasting(lambda: self._link.ask(RENEW, (ts_ms, self.build, self.token))):
-            raise BuildLeased(f"build {self.build} has another writer")
 
     def close(self) -> None:
         """Stop writing."""

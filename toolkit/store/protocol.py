@@ -42,6 +42,9 @@ class Lease(Value):
     token: int
     holder: str | None = None
     renewed_ms: int | None = None
+    """When the present writer last said that it lives, by the store's clock; None when it never did."""
+    now_ms: int
+    """What the store's clock says now: the server's, where there is one."""
 
 
 class ImportCount(Value):
@@ -64,9 +67,6 @@ class Writer(Protocol):
 
         BuildLeased when another writer took over, StoreUnavailable when it cannot be recorded; then nothing was.
         """
-
-    def renew(self, ts_ms: int) -> None:
-        """Say that this writer lives; BuildLeased when another one took over."""
 
     def close(self) -> None:
         """Stop writing; the build keeps its token."""
@@ -91,6 +91,9 @@ class Store(Protocol):
 
     def lease(self, build: str) -> Lease:
         """Tell who may write a build; NotFound."""
+
+    def renew(self, build: str, token: int) -> None:
+        """Say that the writer with this token lives; BuildLeased when another one took over."""
 
     def events(self, build: str) -> list[Event]:
         """Give a build's facts in order; none when there is no such build."""

@@ -45,13 +45,17 @@ class Reading(ABC):
     def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
         """Give all rows of a query, whose values are marked `?`; StoreUnavailable and its kin."""
 
+    @abstractmethod
+    def clock_ms(self) -> int:
+        """Give the store's own time, in milliseconds since 1970 (UTC)."""
+
     def lease(self, build: str) -> Lease:
         """Tell who may write a build; NotFound."""
         found = self.fetch(LEASE, (build,))
         if not found:
             raise NotFound(f"there is no build {build}")
         name, token, holder, renewed_ms = found[0]
-        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms)
+        return Lease(build=name, token=token, holder=holder, renewed_ms=renewed_ms, now_ms=self.clock_ms())
 
     def events(self, build: str) -> list[Event]:
         """Give a build's facts in order."""

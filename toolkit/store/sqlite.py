@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -94,6 +95,16 @@ class SqliteStore(Reading):
         # From here on nobody older can add anything, so the history may be read without keeping others from writing.
         return SqliteWriter(self, build, token, *self.taken_up(build))
 
+    def renew(self, build: str, token: int) -> None:
+        """Say that a writer lives; BuildLeased when another one took over."""
+
+        def work() -> None:
+            self.connection.execute(RENEW, (self.clock_ms(), build, token))
+            if self.connection.changes() == 0:
+                raise BuildLeased(f"build {build} has another writer")
+
+        self.transact(work)
+
     def append_project(self, *events: Event) -> None:
         """Record facts about the project itself."""
         rows.about_project(events)
@@ -164,6 +175,10 @@ class SqliteStore(Reading):
             self.turn.give()
         return result
 
+    def clock_ms(self) -> int:
+        """Give this machine's time."""
+        return time.time_ns() // 1_000_000
+
     def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
         """Give all rows of a query."""
         try:
@@ -219,17 +234,6 @@ class SqliteWriter:
 
         self._store.transact(work)
         self._seq, self.progress = seq, progress
-
-    def renew(self, ts_ms: int) -> None:
-        """Say that this writer lives; BuildLeased when another one took over."""
-        connection = self._store.connection
-
-        def work() -> None:
-            connection.execute(RENEW, (ts_ms, self.build, self.token))
-            if connection.changes() == 0:
-                raise BuildLeased(f"build {self.build} has another writer")
-
-        self._store.transact(work)
 
     def close(self) -> None:
         """Stop writing."""

@@ -7,6 +7,7 @@ import signal as signals
 from typing import TYPE_CHECKING, Protocol
 
 from toolkit.core.codes import parse_code
+from toolkit.errors import BuildLeased
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,11 @@ class Conductor:
         return self._decider is None
 
     def asked(self, asked: Request) -> str | None:
-        """Answer one request of a helper."""
+        """Answer one request of a helper; once the build is somebody else's, every answer is to stop."""
+        reply = self._answered(asked)
+        return f"stop {BuildLeased.exit_code}" if self.ledger.is_lost() else reply
+
+    def _answered(self, asked: Request) -> str | None:
         try:
             if asked.verb == "output":
                 return self._output(asked)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
 from toolkit.core.progress import Progress, apply
+from toolkit.errors import BuildLeased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ class Ledger:
         self.progress: Progress = writer.progress
         self.phase = phase
         self.degraded = False
+        self._lost = ""
+        self.on_lost: Callable[[], None] | None = None
         self._writer = writer
         self._host = host
         self._warn = warn
@@ -42,6 +45,11 @@ class Ledger:
     def build(self) -> str:
         """The build's id."""
         return self.progress.build
+
+    @property
+    def token(self) -> int:
+        """The number by which the store knows us from writers before and after us."""
+        return self._writer.token
 
     @property
     def run(self) -> int:
@@ -92,7 +100,8 @@ class Ledger:
     def record(self, *facts: ev.Event) -> None:
         """Append facts durably; when that fails, keep them, warn once, and go on."""
         self._kept.extend(facts)
-        if (self.degraded and time.monotonic() < self._ask_again) or not self.flush():
+        quiet = self._lost or (self.degraded and time.monotonic() < self._ask_again)
+        if quiet or not self.flush():
             for fact in facts:
                 self.progress = apply(self.progress, fact)
             del self._kept[: max(0, len(self._kept) - MOST_KEPT)]
@@ -101,12 +110,31 @@ class Ledger:
         """Try to append what is kept; tell whether the store has everything."""
         try:
             self._writer.append(*self._kept)
+        except BuildLeased as error:
+            if self.progress.lease is None:
+                self.trouble(str(error))
+            else:
+                self.lose(str(error))
+            return False
         except Exception as error:  # noqa: BLE001 - recording trouble of whatever kind must not reach the build
             self.trouble(str(error))
             return False
         self._kept.clear()
         self.progress = self._writer.progress
         return True
+
+    def is_lost(self) -> bool:
+        """Tell whether this build is somebody else's by now."""
+        return bool(self._lost)
+
+    def lose(self, reason: str) -> None:
+        """Note that somebody else has the build: what ours still does must end before it can do harm. Any thread."""
+        if self._lost:
+            return
+        self._lost = reason
+        self._warn(f"this run of build {self.build} is over, and what it runs is ended: {reason}")
+        if self.on_lost is not None:
+            self.on_lost()
 
     def trouble(self, reason: str) -> None:
         """Warn, the first time, and note that this history has, or may have, holes."""

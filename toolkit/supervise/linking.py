@@ -11,10 +11,14 @@ from toolkit.core import events as ev
 from toolkit.core.phase import PhaseName
 from toolkit.core.values import NOTHING, Value
 from toolkit.errors import BuildLeased, Refused
-from toolkit.supervise.holder import HERE, is_dead, this_process
+from toolkit.supervise.holder import HERE, is_dead, spoken, this_process
+from toolkit.supervise.lease import holder_is_gone, seconds_left
 from toolkit.supervise.ledger import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.core.progress import Progress
     from toolkit.store import BuildRow, Store, Writer
 
 OPEN_ENDS = frozenset({"failed", "interrupted"})
@@ -44,17 +48,30 @@ class Wanted(Value):
     command: tuple[str, ...] = ()
     limits: bool = False
     """Obey `timeout` and `stall` where states are only tracked, too."""
+    lease: float | None = None
+    """Seconds for which the run counts as supervised without a sign of life; None where runs may stand side by side."""
     reason: ev.RunReason | None = None
     """Why the run of an existing build begins, where that is not what its phase always does."""
 
 
-def begin_run(store: Store, wanted: Wanted) -> Writer:
-    """Begin a run of a new build or of the one that it continues, durably; BuildLeased when somebody else runs it."""
+def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = None) -> Writer:
+    """Begin a run of a new build or of the one that it continues, durably; BuildLeased when somebody else runs it.
+
+    `say` is told when that takes a while. A build that nobody named is not fought for: a new one is begun.
+    """
     known = _build_to_continue(store, wanted)
-    if known is None:
-        new = None if wanted.build in {None, "new"} else wanted.build
-        return store.begin(lambda build: _first_facts(build, wanted), build=new)
-    settle(store, known)
+    if known is not None:
+        try:
+            return _continue(store, wanted, known, say)
+        except BuildLeased:
+            if wanted.build is not None:
+                raise
+    new = None if wanted.build in {None, "new"} else wanted.build
+    return store.begin(lambda build: _first_facts(build, wanted), build=new)
+
+
+def _continue(store: Store, wanted: Wanted, known: BuildRow, say: Callable[[str], None] | None) -> Writer:
+    settle(store, known, patient=wanted.build is not None, say=say)
     lease = store.lease(known.build)
     progress = store.progress(known.build)
     if progress.held and _followed(known.build, wanted)[0] != "track-only":
@@ -64,28 +81,59 @@ def begin_run(store: Store, wanted: Wanted) -> Writer:
             hint=f"Let it go on with `toolkit release {known.build}`, or begin another with `--build new`.",
         )
     if progress.run_open:
-        raise BuildLeased(f"build {known.build} is being run by {progress.holder}")
+        raise being_run(store, progress)
     writer = store.writer(known.build, replacing=lease.token)
     writer.append(_run_started(known.build, wanted, run=writer.progress.run + 1))
     return writer
 
 
-def settle(store: Store, row: BuildRow) -> bool:
-    """Record `interrupted` for a run whose supervisor is known to be dead; tells whether it did."""
-    if row.status != "in_progress" or row.holder is None or not is_dead(row.holder):
+def being_run(store: Store, progress: Progress) -> BuildLeased:
+    """Say who runs a build, and for how long that is certain where it cannot be seen."""
+    told = f"build {progress.build} is being run by {spoken(progress.holder)}"
+    host = (progress.holder or "").split("/")[0]
+    if host == HERE or progress.lease is None:
+        return BuildLeased(told)
+    left = seconds_left(store, progress)
+    return BuildLeased(
+        f"{told}; its lease holds for another {left:.0f} s unless it is renewed",
+        hint=f"Wait for it, or stop it there. If {host} is gone for good: `toolkit unlock {progress.build}`.",
+    )
+
+
+def settle(store: Store, row: BuildRow, *, patient: bool = False, say: Callable[[str], None] | None = None) -> bool:
+    """Record `interrupted` for a run whose supervisor died or lost its lease; tells whether it did.
+
+    With patience, a lease that seems to have run out is watched first; `say` is told so.
+    """
+    if row.status != "in_progress" or row.holder is None:
         return False
     lease = store.lease(row.build)
     progress = store.progress(row.build)
-    if not progress.run_open or progress.holder is None or not is_dead(progress.holder):
+    if not progress.run_open or progress.holder is None:
         return False
+    if not holder_is_gone(store, progress, patient=patient, say=say):
+        return False
+    reason = "the supervisor ended without a word"
+    if not is_dead(progress.holder):
+        reason = f"{spoken(progress.holder)} let its lease run out"
     try:
-        writer = store.writer(row.build, replacing=lease.token)
+        take_away(store, progress, lease.token, reason)
     except BuildLeased:
         return False  # somebody else found out at the same moment
-    reason = "the supervisor ended without a word"
+    return True
+
+
+def take_away(store: Store, progress: Progress, token: int, reason: str, *facts: ev.Event) -> None:
+    """Close an open run in the place of its supervisor, whose token this was; BuildLeased when it still writes."""
+    writer = store.writer(progress.build, replacing=token)
+    progress = writer.progress
+    writer.append(*facts, *_interruption(progress, reason))
+
+
+def _interruption(progress: Progress, reason: str) -> list[ev.Event]:
     facts: list[ev.Event] = [
         ev.AttemptInterrupted(
-            build=row.build,
+            build=progress.build,
             ts_ms=now_ms(),
             run=each.run,
             state=each.state,
@@ -96,13 +144,12 @@ def settle(store: Store, row: BuildRow) -> bool:
         )
         for each in progress.open_attempts()
     ]
-    facts.append(ev.RunEnded(build=row.build, ts_ms=now_ms(), run=progress.run, outcome="interrupted", reason=reason))
-    writer.append(*facts)
-    return True
+    ended = ev.RunEnded(build=progress.build, ts_ms=now_ms(), run=progress.run, outcome="interrupted", reason=reason)
+    return [*facts, ended]
 
 
 def settle_all(store: Store) -> int:
-    """Record the truth about all runs whose supervisor died on this host; gives how many there were."""
+    """Record the truth about all runs whose supervisor is gone; gives how many there were."""
     return sum(settle(store, row) for row in store.builds(status="in_progress"))
 
 
@@ -140,7 +187,8 @@ def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
     reason: ev.RunReason = "first" if run == 1 else wanted.reason or usual
     return ev.RunStarted(
         build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=phase,
-        holder=this_process(), arm=arm, directory=_here(),
+        holder=this_process(), lease=None if arm == "old" and phase == "track-only" else wanted.lease, arm=arm,
+        directory=_here(),
     )  # fmt: skip
 
 

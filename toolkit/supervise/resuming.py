@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from toolkit.core import events as ev
 from toolkit.core.values import Value
-from toolkit.errors import BuildLeased, NotFound, Refused
-from toolkit.supervise.linking import OPEN_ENDS
+from toolkit.errors import NotFound, Refused
+from toolkit.supervise.linking import OPEN_ENDS, being_run, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolkit.core.progress import Progress
     from toolkit.project import Project
@@ -31,10 +31,12 @@ def unfinished(store: Store, pipeline: str) -> BuildRow | None:
     return max(waiting, key=lambda row: row.updated_ms, default=None)
 
 
-def to_resume(store: Store, project: Project, build: str | None = None) -> Progress:
+def to_resume(
+    store: Store, project: Project, build: str | None = None, *, say: Callable[[str], None] | None = None
+) -> Progress:
     """Give the build to go on with: the one named, or the last unfinished one.
 
-    NotFound when there is none; BuildLeased or Refused when it cannot go on.
+    NotFound when there is none; BuildLeased or Refused when it cannot go on; `say` is told when that takes a while.
     """
     row = unfinished(store, project.pipeline.name) if build is None else store.row(build)
     if row is None and build is not None:
@@ -44,9 +46,10 @@ def to_resume(store: Store, project: Project, build: str | None = None) -> Progr
             f"no build of {project.pipeline.name} waits to be resumed",
             hint="Begin one with `toolkit run`; an older one is resumed by its name: `toolkit resume BUILD`.",
         )
+    settle(store, row, patient=True, say=say)
     progress = store.progress(row.build)
     if progress.run_open:
-        raise BuildLeased(f"build {row.build} is being run by {progress.holder}")
+        raise being_run(store, progress)
     if progress.abandoned or progress.status == "completed":
         ended = "abandoned" if progress.abandoned else "completed"
         raise Refused(f"build {row.build} is {ended}", hint="Begin another with `toolkit run --build new`.")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
 from toolkit.core.values import Value
+from toolkit.errors import BuildLeased, StoreUnavailable
+from toolkit.store import open_store
 from toolkit.supervise import shell_helper
 from toolkit.supervise.attempts import Attempts, Limited
 from toolkit.supervise.conductor import Conductor, limit_of, was_stopped
 from toolkit.supervise.holder import HERE
+from toolkit.supervise.lease import Keeper
 from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
 from toolkit.supervise.listener import Listener
@@ -62,12 +66,14 @@ class Runner:
         self.project = project
         self.store = store
         self.wanted = wanted
-        writer = begin_run(store, wanted)
+        writer = begin_run(store, wanted, warn)
         self.ledger = Ledger(writer, phase=writer.progress.phase or wanted.phase, host=HERE, warn=warn)
         self._phases = phases
         self.decider = self._decider() if project.acts(wanted.override, rest=writer.progress.arm == "old") else None
         self._wait = 0.0
         self.control = Control()
+        self.ledger.on_lost = lambda: self.control.end("lost")
+        self._keeper = self._keep_lease()
         self.log = Spool(
             log_directory(project.directory, self.ledger.build), run=self.ledger.run,
             redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble,
@@ -96,6 +102,8 @@ class Runner:
         ended = NOT_RUN
         try:
             for state in steps:
+                if self.ledger.is_lost():
+                    break
                 if self.decider is not None and self.decider.before(state.code, state.name).name == "reuse":
                     continue
                 ended, reached = self._step(state, extra, last=state is steps[-1])
@@ -125,6 +133,8 @@ class Runner:
         action = None if self.decider is None else self.decider.last
         if ended.exit_code == 0 or was_stopped(ended) or action is None or self.ledger.progress.held:
             return None
+        if self.ledger.is_lost():
+            return None
         if action.name == "retry" and self.project.pipeline.resume_command and not self.conductor.helped:
             return NextRun(reason="resume", wait=self._wait)
         return NextRun(reason="start-over") if action.name in {"retry", "start-over"} else None
@@ -134,7 +144,7 @@ class Runner:
 
         Where nobody decided while it ran, what the phases would have done is written down now.
         """
-        if self.ledger.degraded:
+        if self.ledger.degraded or self.ledger.is_lost():
             return
         progress = self.ledger.progress
         failed = [each for each in progress.attempts if each.status == "failed" and each.run == progress.run]
@@ -170,7 +180,7 @@ class Runner:
             if self.conductor.leave(attempt, ended):
                 return ended, True
             failed = self.ledger.progress.attempts_at(state.code)[-1]
-            if was_stopped(ended) or self.decider is None or failed.status != "failed":
+            if was_stopped(ended) or self.ledger.is_lost() or self.decider is None or failed.status != "failed":
                 return ended, False
             answer = self.decider.after(failed, ended_by=limit_of(ended.cause))
             while answer.action.name == "wait":
@@ -179,6 +189,8 @@ class Runner:
             if answer.action.name != "retry":
                 return ended if ended.exit_code != 0 else ended.but(exit_code=1), False
             pause(answer.wait)
+            if self.ledger.is_lost():
+                return ended.but(exit_code=BuildLeased.exit_code, signal=None), False
             if wrong := self.decider.reset(state.code):
                 self.decider.after(failed, forbidden=wrong)
                 return ended, False
@@ -199,7 +211,25 @@ class Runner:
             self.ledger.trouble("the record was not complete in time")
         self.conductor.finish(ended)
 
+    def _keep_lease(self) -> Keeper | None:
+        seconds = self.ledger.progress.lease
+        if seconds is None:
+            return None
+        url = self.store.url
+        with suppress(StoreUnavailable):
+            self.store.renew(self.ledger.build, self.ledger.token)
+        # Who can take over a build on another host needs the same file as we do; a server may be there for it alone.
+        strict = self.ledger.phase == "full-resume" and not url.startswith("sqlite:")
+        keeper = Keeper(
+            lambda: open_store(url, create=False), self.ledger.build, self.ledger.token,
+            seconds=seconds, lost=self.ledger.lose, strict=strict,
+        )  # fmt: skip
+        keeper.start()
+        return keeper
+
     def _close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.stop()
         self.log.close()
         if self.wire is not None:
             self.wire.close()
