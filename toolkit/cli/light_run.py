@@ -58,14 +58,17 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
     }
     project, wanted = runner.project, runner.wanted
     restarts = project.pipeline.restarts
+    at: int | None = None
     while True:
-        entry = runner.entry() if wanted.command and wanted.reason != "start-over" else ""
+        entry = runner.entry(at) if wanted.command and wanted.reason != "start-over" else ""
         command = ("/bin/sh", "-c", entry) if entry else wanted.command
         ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
         runner.after(ended)
         following = runner.next_run(ended)
         if following is None or (following.reason == "start-over" and restarts == 0):
+            runner.farewell(ended)
             return ended
+        at = following.state
         restarts -= following.reason == "start-over"
         pause(following.wait)
         wanted = wanted.but(build=runner.ledger.build, reason=following.reason)
@@ -73,6 +76,7 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
             runner = Runner(project, runner.store, wanted, _phases)
         except ToolkitError as error:
             warn(f"the build cannot go on by itself: {error}")
+            runner.farewell(ended)
             return ended
 
 

@@ -28,6 +28,7 @@ _QUESTIONS: Final = (
     consistency.strategies_exist,
     consistency.fatal_rules_exist,
     consistency.phases_differ,
+    consistency.notices_arrive,
     rulebook.rules_ask,
     rulebook.retries_are_limited,
     rulebook.ids_differ,

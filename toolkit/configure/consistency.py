@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from toolkit.configure.faults import nearest
@@ -116,3 +117,27 @@ def phases_differ(file: File) -> Iterator[Found]:
     if file.rest is not None and file.share >= 1:
         told = "nobody follows it: there is no share below 100%"
         yield Found(("rest",), told, "Set share, or drop [rest].", warning=True)
+
+
+def notices_arrive(file: File) -> Iterator[Found]:
+    """Who wants messages says where they go, and what sends them is there."""
+    notify = file.notify
+    if notify.model_fields_set and not {"command", "urls"} & notify.model_fields_set:
+        told = "nobody is told: there is neither a command nor an address"
+        yield Found(("notify",), told, "Set command, or urls.", warning=True)
+    if "on" in notify.model_fields_set and not notify.on:
+        yield Found(("notify", "on"), "nothing is told of", "Name hold, failure or breaker.", warning=True)
+    plain = [(place, url) for place, url in enumerate(notify.urls) if not url.startswith("env:")]
+    if notify.urls:
+        try:
+            import apprise
+        except ImportError:
+            told = "Apprise is not installed, so nothing is sent there"
+            yield Found(("notify", "urls"), told, "Install the extra `notify`.", warning=True)
+            return
+        for place, url in plain:
+            with warnings.catch_warnings(action="ignore"):  # its plugins load what Python deprecates
+                known = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+            if not known:
+                told = f"'{url.partition(':')[0]}:…' is no address that Apprise knows"
+                yield Found(("notify", "urls", place), told, "See `apprise --details`.", warning=True)

@@ -47,6 +47,7 @@ _EXAMPLE = """\
 # outputs = ["build/green.qcow2"]            # must be there, and unchanged, to be reused
 # verify = "qemu-img check build/green.qcow2"
 # reset = "rm -f build/green.qcow2"          # before a retry in place
+# access = "ssh -p 2222 root@localhost"      # shown to whoever has to mend it
 """
 
 _TAIL = """
@@ -68,6 +69,11 @@ _TAIL = """
 # attempts_per_build = 12
 # minutes_per_build = 240
 # breaker = 5               # so many builds failing alike within an hour: all wait, one tries
+
+# [notify]                  # one message per incident
+# command = 'mail -s "$TOOLKIT_TITLE" team@example.com'   # the message is its standard input
+# urls = ["env:TEAM_CHAT"]  # addresses as Apprise writes them, or variables that hold one; needs the extra `notify`
+# on = ["hold", "failure", "breaker"]
 """
 
 

@@ -101,6 +101,14 @@ def read_expression(value: object) -> str:
     return value
 
 
+def read_address(value: object) -> str:
+    """Take an address as Apprise writes them, or `env:NAME` for one that is a secret."""
+    if not isinstance(value, str) or not (value.startswith("env:") or "://" in value):
+        remedy = "Write a URL such as mailto://… or json://…, or env:NAME for a variable that holds one."
+        raise Doubt(f"{shown(value)} is not an address", remedy)
+    return value
+
+
 def read_label(value: object) -> str:
     """Take `K=V`."""
     if not isinstance(value, str) or "=" not in value.strip("="):
@@ -116,6 +124,7 @@ Phase = Annotated[str, BeforeValidator(read_phase)]
 Word = Annotated[str, BeforeValidator(read_word)]
 Class = Annotated[str, BeforeValidator(read_class)]
 Expression = Annotated[str, BeforeValidator(read_expression)]
+Address = Annotated[str, BeforeValidator(read_address)]
 Label = Annotated[str, BeforeValidator(read_label)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 
@@ -154,6 +163,7 @@ class State(Table):
     outputs: list[str] = []
     verify: str = ""
     reset: str = ""
+    access: str = ""
     resume: Literal["auto", "never"] = "auto"
     revalidate: str = ""
     max_age: Limit | None = None
@@ -221,7 +231,7 @@ class Notify(Table):
     """`[notify]`."""
 
     command: str = ""
-    urls: list[str] = []
+    urls: list[Address] = []
     on: list[Literal["hold", "failure", "breaker"]] = []
 
 

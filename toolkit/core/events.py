@@ -226,6 +226,17 @@ class RecordDegraded(Event):
     reason: str
 
 
+class Notified(Event):
+    """Somebody was told of an incident; nobody is told of the same one again."""
+
+    kind: ClassVar[str] = "notified"
+    about: str
+    """`hold`, `failure` or `breaker`."""
+    incident: str
+    by: str | None = None
+    """The build that told, where the fact is the project's."""
+
+
 class PhaseChanged(Event):
     """Somebody, or a guard, changed the project's phase."""
 
@@ -271,6 +282,7 @@ AnyEvent = (
     | BuildUnlocked
     | BuildAbandoned
     | RecordDegraded
+    | Notified
     | PhaseChanged
     | PolicyApplied
 )

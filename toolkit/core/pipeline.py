@@ -41,6 +41,8 @@ class StateConfig(Value):
     """Must exit 0 before `completed` is believed."""
     reset: str = ""
     """Runs before a retry in place; when it fails, there is no retry."""
+    access: str = ""
+    """How a person gets at what a held build left, such as `ssh -p 2222 root@localhost`; only ever shown."""
     resume: Resume = "auto"
     revalidate: str = ""
     """Must exit 0 for a completed state to be reused."""

@@ -10,7 +10,7 @@ from toolkit.core.codes import parse_code
 from toolkit.errors import BuildLeased
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toolkit.core.events import RunOutcome
     from toolkit.core.markers import Marker
@@ -82,7 +82,9 @@ class Conductor:
         """Attempts that were ended by us, and why."""
         self._names = names
         self._attempts = attempts
-        self._decider = decider
+        self.decider = decider
+        self.entering: Callable[[int], None] = lambda _: None
+        """Hears of each state before it is decided about, and may bring a decider along."""
         self._owners: dict[tuple[int, int], int] = {}
         self._by_marker: set[tuple[int, int]] = set()
         log.begin(START, ledger.progress.next_attempt(START))
@@ -90,7 +92,7 @@ class Conductor:
     @property
     def may_go_unrecorded(self) -> bool:
         """Tell whether a state may begin without its record: nobody decides, so nothing is lost but the record."""
-        return self._decider is None
+        return self.decider is None
 
     def asked(self, asked: Request) -> str | None:
         """Answer one request of a helper; once the build is somebody else's, every answer is to stop."""
@@ -118,12 +120,13 @@ class Conductor:
         """A state begins."""
         self.helped = True
         self._bury()
-        if self._decider is not None:
-            action = self._decider.before(code, name)
+        self.entering(code)
+        if self.decider is not None:
+            action = self.decider.before(code, name)
             if action.name == "reuse":
                 return self._give_again(code, asked)
         attempt = self._start(code, name, asked.owner)
-        guard = "guard" if self._decider is not None and self._decider.may_retry(code, name) else "-"
+        guard = "guard" if self.decider is not None and self.decider.may_retry(code, name) else "-"
         return f"run {attempt} {guard} - -"
 
     def end(self, code: int, exit_code: int, asked: Request) -> str | None:
@@ -168,6 +171,7 @@ class Conductor:
                 if (each.state, each.attempt) in self._by_marker:
                     self._over(each)
                     self.ledger.complete(each)
+            self.entering(marker.code)
             self._by_marker.add((marker.code, self._start(marker.code, marker.name)))
             return
         attempt = self._open(marker.code)
@@ -202,10 +206,10 @@ class Conductor:
 
     def _after(self, attempt: Attempt, asked: Request, exit_code: int) -> str | None:
         """A failed attempt: let the phase decide how its shell goes on."""
-        if self._decider is None or self.helpers is None:
+        if self.decider is None or self.helpers is None:
             return f"done {exit_code}"
         self.log.flush()
-        answer = self._decider.after(attempt, ended_by=limit_of(self.cut.get((attempt.state, attempt.attempt))))
+        answer = self.decider.after(attempt, ended_by=limit_of(self.cut.get((attempt.state, attempt.attempt))))
         action = answer.action.name
         if action in {"retry", "wait"}:
             again = asked.but(text=str(exit_code))
@@ -217,17 +221,17 @@ class Conductor:
         """The wait after a failure is over."""
         failed = self.ledger.progress.attempts_at(code)[-1]
         exit_code = int(asked.text)
-        if self._decider is None or not os.path.exists(f"/proc/{asked.owner}"):
+        if self.decider is None or not os.path.exists(f"/proc/{asked.owner}"):
             return f"done {exit_code}"
         if asked.verb == "decide":
             return self._after(failed, asked, exit_code)
-        config_error = self._decider.reset(code)
+        config_error = self.decider.reset(code)
         if config_error:
-            answer = self._decider.after(failed, forbidden=config_error)
+            answer = self.decider.after(failed, forbidden=config_error)
             return f"stop {exit_code}" if answer.action.name == "hold" else f"done {exit_code}"
-        command = getattr(self._decider.last, "command", "") or "-"
+        command = getattr(self.decider.last, "command", "") or "-"
         attempt = self._start(code, failed.name, asked.owner)
-        guard = "guard" if self._decider.may_retry(code, failed.name) else "-"
+        guard = "guard" if self.decider.may_retry(code, failed.name) else "-"
         return f"again {attempt} {guard} {failed.failure_class or '-'} {command}"
 
     def _give_again(self, code: int, asked: Request) -> str:
@@ -239,11 +243,11 @@ class Conductor:
 
     def _complete(self, attempt: Attempt) -> None:
         self._over(attempt)
-        self.ledger.complete(attempt, outputs=None if self._decider is None else self._decider.outputs(attempt.state))
+        self.ledger.complete(attempt, outputs=None if self.decider is None else self.decider.outputs(attempt.state))
 
     def _unbelieved(self, attempt: Attempt) -> str:
         """Say why an attempt that ended well did not reach its milestone; empty when it did."""
-        return "" if self._decider is None else self._decider.verify(attempt.state)
+        return "" if self.decider is None else self.decider.verify(attempt.state)
 
     def _close(self, attempt: Attempt, ended: Ended, *, stopped: bool) -> None:
         if stopped:
@@ -287,8 +291,10 @@ class Conductor:
 
     def _start(self, code: int, name: str | None, owner: int = 0) -> int:
         attempt = self.ledger.start(
-            code, name or self._names.get(code), inputs=None if self._decider is None else self._decider.inputs(code)
-        )
+            code, name or self._names.get(code),
+            inputs=None if self.decider is None else self.decider.inputs(code),
+            phase=None if self.decider is None else self.decider.phase_at(code),
+        )  # fmt: skip
         self.log.begin(code, attempt)
         if owner:
             self._owners[code, attempt] = owner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.store import Store
     from toolkit.supervise.diagnosing import Diagnostician, Ending
     from toolkit.supervise.ledger import Ledger
+    from toolkit.supervise.notifying import Herald
 
 
 class Phases(Value):
@@ -53,31 +53,39 @@ class Decider:
         phases: Phases,
         diagnostician: Diagnostician,
         *,
+        herald: Herald,
         phase: str | None,
     ) -> None:
-        """Decide as `project` says; `phase` overrides the phases of all its states."""
-        self._project = project
+        """Decide as `project` says, which may change between states; `phase` overrides the phases of all its states."""
+        self.project = project
         self._store = store
         self._ledger = ledger
         self._phases = phases
         self._diagnostician = diagnostician
+        self._herald = herald
         self._override = phase
+        self._followed: dict[int, str] = {}
         self._ran_again: int | None = None
         self.last: Action | None = None
+
+    def enter(self, code: int) -> None:
+        """A state begins: it follows the phase that is in force now until it has ended, retries included."""
+        self._followed.pop(code, None)
+        self._followed[code] = self.phase_at(code)
 
     def phase_at(self, code: int) -> str:
         """Give the phase that a state follows in this build."""
         rest = self._ledger.progress.arm == "old"
-        return self._override or self._project.phase_at(code, rest=rest)
+        return self._followed.get(code) or self._override or self.project.phase_at(code, rest=rest)
 
     def before(self, code: int, name: str | None = None) -> Action:
         """Decide how a state begins; a reuse is recorded."""
-        phase, config = self.phase_at(code), self._project.state(code, name)
+        phase, config = self.phase_at(code), self.project.state(code, name)
         situation = before_attempt(
             self._ledger.progress, config, now_ms=now_ms(), validity=self._validity(phase, config),
             ran_again=self._ran_again, resume=self.resume,
         )  # fmt: skip
-        action = self._phases.decide(phase)(situation, self._project.policy)
+        action = self._phases.decide(phase)(situation, self.project.policy)
         if isinstance(action, Run) and situation.validity is not None and self._ran_again is None:
             self._ran_again = code
         if isinstance(action, Reuse):
@@ -104,10 +112,11 @@ class Decider:
         progress, phase = self._ledger.progress, self.phase_at(attempt.state)
         failed = progress.attempts_at(attempt.state)[-1]
         situation = after_failure(
-            progress, self._project.state(attempt.state, attempt.name), now_ms=now_ms(), forbidden=forbidden,
-            breaker=breaker_for(self._store, progress, failed, self._project.budget, now_ms=now_ms()),
+            progress, self.project.state(attempt.state, attempt.name), now_ms=now_ms(), forbidden=forbidden,
+            breaker=breaker_for(self._store, progress, failed, self.project.budget, now_ms=now_ms()),
+            resume=self.resume,
         )  # fmt: skip
-        action = self._phases.decide(phase)(situation, self._project.policy)
+        action = self._phases.decide(phase)(situation, self.project.policy)
         drawn = getattr(action, "pause", None)
         wait = round(drawn.drawn(random.random()), 3) if drawn is not None else None  # noqa: S311 - jitter
         if failed.decision is None or (failed.decision.action, failed.decision.reason) != (action.name, action.reason):
@@ -122,11 +131,14 @@ class Decider:
                     reason=action.reason,
                     rule=action.rule,
                     wait=wait,
-                    shadow=self._phases.shadow(situation, self._project.policy, phase),
+                    shadow=self._phases.shadow(situation, self.project.policy, phase),
                 )
             )
         if isinstance(action, Hold) and not progress.held:
             self._ledger.record(self._ledger.fact(ev.BuildHeld, state=failed.state, reason=action.reason))
+            self._herald.held()
+        if situation.breaker != "closed" and action.name in {"wait", "retry"}:
+            self._herald.broken(failed)
         self.last = action
         return Answer(action=action, wait=wait or 0.0)
 
@@ -134,69 +146,68 @@ class Decider:
     def resume(self) -> Any:  # noqa: ANN401 - a literal of the situation
         """Tell whether the pipeline, or a label of the build, forbids to go on where it stopped."""
         labels = {f"{key}={value}" for key, value in self._ledger.progress.labels.items()}
-        forbidden = labels & set(self._project.pipeline.never_resume)
-        return "never" if forbidden else self._project.pipeline.resume
+        forbidden = labels & set(self.project.pipeline.never_resume)
+        return "never" if forbidden else self.project.pipeline.resume
 
     def may_retry(self, code: int, name: str | None) -> bool:
         """Tell whether a failure of the state could be answered by another attempt."""
         if self.phase_at(code) == "track-only":
             return False
-        policy = self._project.policy.but(every_state=self.phase_at(code) == "full-resume")
-        strategy = policy.strategy_of(self._project.state(code, name))
+        policy = self.project.policy.but(every_state=self.phase_at(code) == "full-resume")
+        strategy = policy.strategy_of(self.project.state(code, name))
         return bool(policy.rules) or (strategy is not None and strategy.max_attempts > 1)
 
     def verify(self, code: int) -> str:
         """Say why `completed` is not to be believed; empty when it is."""
         if self.phase_at(code) == "track-only":
             return ""
-        config = self._project.state(code)
+        config = self.project.state(code)
         if config.outputs:
             from toolkit.supervise.fingerprint import missing_outputs
 
-            if missing := missing_outputs(config, self._project):
+            if missing := missing_outputs(config, self.project):
                 return f"state {code} ended well, but its outputs are missing: {', '.join(missing)}"
         return self._hook(config.verify, code)
 
     def outputs(self, code: int) -> str | None:
         """Give the fingerprint of what a state declares as its outputs."""
-        config = self._project.state(code)
+        config = self.project.state(code)
         if not config.outputs or self.phase_at(code) == "track-only":
             return None
         from toolkit.supervise.fingerprint import outputs_of
 
-        return outputs_of(config, self._project)
+        return outputs_of(config, self.project)
 
     def reset(self, code: int) -> str:
         """Clean up before a retry in place; says why there can be none, empty when all is well."""
-        return self._hook(self._project.state(code).reset, code)
+        return self._hook(self.project.state(code).reset, code)
 
     def inputs(self, code: int) -> str | None:
         """Give the fingerprint of what a state declares as its inputs."""
-        config = self._project.state(code)
+        config = self.project.state(code)
         if self.phase_at(code) == "track-only":
             return None
         from toolkit.supervise.fingerprint import inputs_of
 
-        return inputs_of(config, self._project)
+        return inputs_of(config, self.project)
 
     def _hook(self, command: str, code: int) -> str:
         if not command:
             return ""
-        ended = subprocess.run(
-            ["/bin/sh", "-c", command],
-            cwd=self._project.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        if ended.returncode == 0:
-            return ""
-        said = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().splitlines()
-        return f"`{command}` of state {code} ended with {ended.returncode}{': ' + said[-1][:300] if said else ''}"
+        from toolkit.supervise.hooks import run_hook
+
+        last = self._ledger.progress.attempts_at(code)[-1:]
+        told = {
+            "TOOLKIT_BUILD": self._ledger.build, "TOOLKIT_STATE": str(code),
+            "TOOLKIT_ATTEMPT": str(last[0].attempt) if last else "",
+            "TOOLKIT_LAST_CLASS": (last[0].failure_class or "") if last else "",
+        }  # fmt: skip
+        wrong = run_hook(command, self.project, extra=told)
+        return f"state {code}: {wrong}" if wrong else ""
 
     def _validity(self, phase: str, config: StateConfig) -> Validity | None:
         if phase != "full-resume":
             return None
         from toolkit.supervise.validity import validity
 
-        return validity(self._ledger.progress, config, self._project)
+        return validity(self._ledger.progress, config, self.project)

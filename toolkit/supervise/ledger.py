@@ -56,16 +56,28 @@ class Ledger:
         """The number of the run."""
         return self.progress.run
 
-    def start(self, state: int, name: str | None, *, inputs: str | None = None, seconds_ago: float = 0.0) -> int:
-        """Record that an attempt begins, or began; gives its number. A completed state entered again is reset first."""
+    def start(
+        self,
+        state: int,
+        name: str | None,
+        *,
+        inputs: str | None = None,
+        phase: str | None = None,
+        seconds_ago: float = 0.0,
+    ) -> int:
+        """Record that an attempt begins, or began; gives its number. A completed state entered again is reset first.
+
+        `phase` is what the state follows, where that is not what the build does.
+        """
         facts: list[ev.Event] = []
         if self.progress.states.get(state) == "completed":
             facts.append(self.fact(ev.StateReset, state=state, reason="the build entered the state again", by="build"))
         attempt = self.progress.next_attempt(state)
         self._began[state, attempt] = time.monotonic() - seconds_ago
         begun = self.fact(
-            ev.AttemptStarted, state=state, name=name, attempt=attempt, phase=self.phase, host=self._host, inputs=inputs
-        )
+            ev.AttemptStarted, state=state, name=name, attempt=attempt, phase=phase or self.phase, host=self._host,
+            inputs=inputs,
+        )  # fmt: skip
         facts.append(begun.but(ts_ms=begun.ts_ms - round(seconds_ago * 1000)))
         self.record(*facts)
         return attempt

@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from toolkit.core import events as ev
 from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
 from toolkit.core.values import Value
@@ -23,6 +24,7 @@ from toolkit.supervise.listener import Listener
 from toolkit.supervise.logs import log_directory, logs_directory, state_directory
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
+from toolkit.supervise.rereading import Rereader
 from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
 
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from toolkit.core.pipeline import StateConfig
+    from toolkit.core.progress import Attempt
     from toolkit.project import Project
     from toolkit.store import Store
     from toolkit.supervise.deciding import Decider, Phases
     from toolkit.supervise.diagnosing import Diagnostician
+    from toolkit.supervise.notifying import Herald
 
 NOT_RUN = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -52,6 +56,8 @@ class NextRun(Value):
 
     reason: RunReason
     wait: float = 0.0
+    state: int | None = None
+    """Where a script that only prints markers is to be entered: the failed state is retried through its own door."""
 
 
 class Runner:
@@ -69,6 +75,8 @@ class Runner:
         writer = begin_run(store, wanted, warn)
         self.ledger = Ledger(writer, phase=writer.progress.phase or wanted.phase, host=HERE, warn=warn)
         self._phases = phases
+        self._rereader = Rereader(project)
+        self._herald: Herald | None = None
         self.decider = self._decider() if project.acts(wanted.override, rest=writer.progress.arm == "old") else None
         self._wait = 0.0
         self.control = Control()
@@ -80,6 +88,7 @@ class Runner:
         )  # fmt: skip
         names = {each.code: each.name for each in project.states if each.name}
         self.conductor = Conductor(self.ledger, self.log, names, Attempts(self.control, self._limits), self.decider)
+        self.conductor.entering = self._entering
         self.wire = self._wire()
         self.conductor.helpers = self.wire
         self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
@@ -104,6 +113,7 @@ class Runner:
             for state in steps:
                 if self.ledger.is_lost():
                     break
+                self._entering(state.code)
                 if self.decider is not None and self.decider.before(state.code, state.name).name == "reuse":
                     continue
                 ended, reached = self._step(state, extra, last=state is steps[-1])
@@ -114,14 +124,20 @@ class Runner:
             self._close()
         return ended
 
-    def entry(self) -> str:
+    def entry(self, at: int | None = None) -> str:
         """Give the command that enters a script which only prints markers at the state to go on at; empty for none.
 
-        The states before it, which completed and still hold, are recorded as reused.
+        The states before it, which completed and still hold, are recorded as reused. A state that is retried is named
+        by `at`: what came before it has just completed.
         """
         command = self.project.pipeline.resume_command
         if not command or self.decider is None or self.ledger.run == 1:
             return ""
+        if at is not None:
+            for code in sorted(each for each in self.ledger.progress.completions if each < at):
+                reason = f"it completed, and the script was entered at state {at} to try that again"
+                self.ledger.record(self.ledger.fact(ev.StateReused, state=code, reason=reason))
+            return command.format(state=at)
         known = {each.state for each in self.ledger.progress.attempts} | {each.code for each in self.project.states}
         for code in sorted(known):
             if self.decider.before(code, self.ledger.progress.names.get(code)).name != "reuse":
@@ -135,9 +151,11 @@ class Runner:
             return None
         if self.ledger.is_lost():
             return None
-        if action.name == "retry" and self.project.pipeline.resume_command and not self.conductor.helped:
-            return NextRun(reason="resume", wait=self._wait)
-        return NextRun(reason="start-over") if action.name in {"retry", "start-over"} else None
+        if action.name == "retry" and self._has_a_door:
+            return NextRun(reason="resume", wait=self._wait, state=self._failed().state)
+        if action.name in {"retry", "start-over"}:
+            return NextRun(reason="start-over", wait=self._wait if action.name == "retry" else 0.0)
+        return None
 
     def after(self, ended: Ended) -> None:
         """Find out, once the build is over, what its failures were; the build itself does not wait for that.
@@ -157,9 +175,55 @@ class Runner:
             last_of_all = attempt is failed[-1] or self.decider is None
             latest = attempt is progress.attempts_at(attempt.state)[-1]
             if ended.exit_code != 0 and last_of_all and latest and attempt.decision is None:
-                self._wait = decider.after(attempt, ended_by=cause).wait
+                answer = decider.after(attempt, ended_by=cause)
+                while answer.action.name == "wait" and (self._has_a_door or self.project.pipeline.restarts):
+                    pause(answer.wait)
+                    answer = decider.after(attempt)
+                self._wait = answer.wait
             else:
                 decider.diagnose(attempt, ended_by=cause)
+        if self.decider is not None and self.decider.last is not None and self._has_a_door:
+            self._reset(self.decider)
+
+    def farewell(self, ended: Ended) -> None:
+        """Nothing of ours goes on with the build: tell whom it concerns, and wait a little for that to be sent."""
+        if ended.exit_code != 0 and not was_stopped(ended) and not self.ledger.progress.held:
+            self.herald.failed()
+        self.herald.wait()
+
+    @property
+    def herald(self) -> Herald:
+        """Who tells people."""
+        if self._herald is None:
+            from toolkit.supervise.notifying import Herald
+
+            self._herald = Herald(self.project, self.store, self.ledger)
+        return self._herald
+
+    @property
+    def _has_a_door(self) -> bool:
+        """A script that only prints markers can be entered at a state of our choice."""
+        return bool(self.project.pipeline.resume_command) and not self.conductor.helped
+
+    def _reset(self, decider: Decider) -> None:
+        """Clean up before a state is tried again through the script's own door; a failing reset forbids that."""
+        if decider.last is not None and decider.last.name == "retry" and (wrong := decider.reset(self._failed().state)):
+            decider.after(self._failed(), forbidden=wrong)
+
+    def _failed(self) -> Attempt:
+        return next(each for each in reversed(self.ledger.progress.attempts) if each.status == "failed")
+
+    def _entering(self, code: int) -> None:
+        """A state begins: what was changed in toolkit.toml meanwhile holds from here on, never in mid-attempt."""
+        project = self._rereader.changed()
+        if project is not None:
+            self.project = project
+            if self.decider is not None:
+                self.decider.project = project
+            elif project.acts(self.wanted.override, rest=self.ledger.progress.arm == "old"):
+                self.decider = self.conductor.decider = self._decider()
+        if self.decider is not None:
+            self.decider.enter(code)
 
     def _step(self, state: StateConfig, extra: Mapping[str, str], *, last: bool) -> tuple[Ended, bool]:
         """Execute one state of the pipeline, with its retries; tells how it ended and whether it came through."""
@@ -238,8 +302,9 @@ class Runner:
         from toolkit.supervise.deciding import Decider
 
         return Decider(
-            self.project, self.store, self.ledger, self._phases(), self._diagnostician(), phase=self.wanted.override
-        )
+            self.project, self.store, self.ledger, self._phases(), self._diagnostician(), herald=self.herald,
+            phase=self.wanted.override,
+        )  # fmt: skip
 
     def _diagnostician(self) -> Diagnostician:
         from toolkit.supervise.diagnosing import Diagnostician
