@@ -64,6 +64,7 @@ _TAIL = """
 # id = "our.broker"
 # class = "network"
 # match = 'broker handshake lost'
+# fatal = true              # such a line ends the attempt at once
 
 # [budget]
 # attempts_per_build = 12

@@ -29,6 +29,9 @@ def rules_ask(file: File) -> Iterator[Found]:
         if failure.match is None and not failure.exit_codes and not failure.signals:
             told = "asks for nothing: no `match`, no `exit_codes`, no `signals`"
             yield Found(("rules", place), told, "Say how this failure is recognised.")
+        elif failure.fatal and (failure.match is None or failure.exit_codes or failure.signals):
+            told = "a fatal line ends the attempt when it is printed, and then no exit code or signal is known"
+            yield Found(("rules", place, "fatal"), told, "Set match, and neither exit_codes nor signals.")
 
 
 def retries_are_limited(file: File) -> Iterator[Found]:

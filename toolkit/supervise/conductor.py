@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from toolkit.core.events import RunOutcome
+    from toolkit.core.fatal import FatalLines
     from toolkit.core.markers import Marker
     from toolkit.core.progress import Attempt
     from toolkit.supervise.attempts import Attempts
@@ -85,6 +86,8 @@ class Conductor:
         self.decider = decider
         self.entering: Callable[[int], None] = lambda _: None
         """Hears of each state before it is decided about, and may bring a decider along."""
+        self.fatal: FatalLines | None = None
+        """Listens for lines that end an attempt at once, where the project has such rules."""
         self._owners: dict[tuple[int, int], int] = {}
         self._by_marker: set[tuple[int, int]] = set()
         log.begin(START, ledger.progress.next_attempt(START))
@@ -115,6 +118,14 @@ class Conductor:
         except ValueError as error:
             return f"bad {error}"
         return f"bad no such request: {asked.verb}"
+
+    def said(self, stream: int, data: bytes) -> None:
+        """The build printed something that is no marker."""
+        self.log.write(stream, data)
+        if self.fatal is not None and (opened := self.ledger.progress.open_attempts()):
+            attempt = opened[-1]
+            if self.fatal.hears(attempt.state, stream, data) is not None:
+                self._attempts.cut_short(attempt.state, attempt.attempt, "fatal")
 
     def begin(self, code: int, name: str | None, asked: Request) -> str | None:
         """A state begins."""
@@ -296,6 +307,8 @@ class Conductor:
             phase=None if self.decider is None else self.decider.phase_at(code),
         )  # fmt: skip
         self.log.begin(code, attempt)
+        if self.fatal is not None:
+            self.fatal.begin()
         if owner:
             self._owners[code, attempt] = owner
         self._attempts.begin(code, attempt, owner)

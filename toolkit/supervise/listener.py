@@ -29,7 +29,7 @@ class Listener:
             if marker is not None and marker.status == "started":
                 self._conductor.marked(marker)
             if piece.data:
-                self._conductor.log.write(stream, piece.data)
+                self._conductor.said(stream, piece.data)
             if marker is not None and marker.status != "started":
                 self._conductor.marked(marker)
 

@@ -31,6 +31,7 @@ from toolkit.supervise.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from toolkit.core.fatal import FatalLines
     from toolkit.core.pipeline import StateConfig
     from toolkit.core.progress import Attempt
     from toolkit.project import Project
@@ -89,6 +90,7 @@ class Runner:
         names = {each.code: each.name for each in project.states if each.name}
         self.conductor = Conductor(self.ledger, self.log, names, Attempts(self.control, self._limits), self.decider)
         self.conductor.entering = self._entering
+        self.conductor.fatal = self._fatal()
         self.wire = self._wire()
         self.conductor.helpers = self.wire
         self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
@@ -310,7 +312,19 @@ class Runner:
         from toolkit.supervise.diagnosing import Diagnostician
 
         rules = [each.rule() for each in self.project.rules]
+        if any(state.fatal for state in self.project.states):
+            from toolkit.core.fatal import fatal_rules
+
+            rules = [*fatal_rules(rules, self.project.states), *rules]
         return Diagnostician(rules, self.store, logs_directory(self.project.directory))
+
+    def _fatal(self) -> FatalLines | None:
+        asked_for = any(rule.fatal for rule in self.project.rules) or any(each.fatal for each in self.project.states)
+        if not asked_for:
+            return None
+        from toolkit.core.fatal import FatalLines, fatal_rules
+
+        return FatalLines(fatal_rules([each.rule() for each in self.project.rules], self.project.states))
 
     def _limits(self, code: int) -> Limited | None:
         """Give a state's own limits, where its phase does more than track or they were asked for."""

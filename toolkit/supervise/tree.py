@@ -44,14 +44,17 @@ class Family:
         self._first_seen: Process | None = None
 
     def send(self, number: int) -> None:
-        """Signal everybody, new members included, until no new ones turn up."""
+        """Signal everybody, new members included, until no new ones turn up.
+
+        Parents first: a shell that sees its command end before it is told itself would go on with the next one.
+        """
         told: set[int] = set()
         for _ in range(10):
-            self._look()
+            processes = self._look()
             new = self._members.keys() - told
             if not new:
                 return
-            for pid in new:
+            for pid in sorted(new, key=lambda each: processes[each].started if each in processes else 0):
                 told.add(pid)
                 self._tell(pid, number)
 
