@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -51,8 +52,7 @@ def understood(attempts: pl.DataFrame) -> pl.DataFrame:
         (pl.col("status") == "failed") & (pl.col("signature").is_null() | pl.col("class").is_null())
     )
     told = blind.select(_FAILURE).unique(maintain_order=True)
-    classifier = Classifier()
-    found = [_read(classifier, row) for row in told.iter_rows(named=True)]
+    found = [_read(_built_in(), row) for row in told.iter_rows(named=True)]
     meaning = told.with_columns(
         pl.Series("found_class", [each[0] for each in found], dtype=pl.String),
         pl.Series("found_signature", [each[1] for each in found], dtype=pl.String),
@@ -67,6 +67,11 @@ def understood(attempts: pl.DataFrame) -> pl.DataFrame:
         .drop("found_class", "found_signature")
         .with_columns(pl.when(pl.col("class").is_not_null()).then(pl.coalesce("group", groups)).alias("group"))
     )
+
+
+@cache
+def _built_in() -> Classifier:
+    return Classifier()
 
 
 def _read(classifier: Classifier, row: Mapping[str, object]) -> tuple[str, str]:

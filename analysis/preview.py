@@ -23,6 +23,7 @@ class Preview(Said):
     """The recorded builds replayed under another phase."""
 
     phase: str
+    pipeline: str | None = None
     builds: int
     hours_to_green: Compared
     """Mean hours from the beginning to green, of the builds that were recorded green."""

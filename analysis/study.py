@@ -1,36 +1,88 @@
-"""What the history teaches, beside what it says: recommendations, previews and scored shadows, for a report."""
+"""What the history teaches, beside what it says: recommendations, previews, scored shadows, changes, for a report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
+from analysis.attempts import tidy, understood
+from analysis.drift import drift
+from analysis.episodes import episodes
 from analysis.recommend import recommend
 from analysis.replay import replay
 from analysis.shadows import score_shadows
 from phases import PHASES, phase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    import polars as pl
-
+    from analysis.drift import Change
     from analysis.waits import Prices
     from toolkit.core.pipeline import StateConfig
     from toolkit.core.policy import Policy
 
+MOST_BUILDS: Final = 2000
+"""A report learns from so many of the latest builds of a pipeline: older ones say less, and nobody waits for them."""
+MOST_PIPELINES: Final = 4
+"""So many pipelines get advice in one report, those with most failures; `--pipeline` gives any other."""
 
-def study(
-    attempts: pl.DataFrame, policy: Policy, states: Mapping[int, StateConfig], *, pipeline: str | None, prices: Prices
+
+def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how far it is
+    attempts: pl.DataFrame,
+    policy: Policy,
+    states: Mapping[int, StateConfig],
+    *,
+    pipeline: str | None,
+    prices: Prices,
+    stage: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:
-    """Give the arguments of `findings.find` that others find out, of one pipeline (the largest when None).
+    """Give the arguments of `findings.find` that others find out, of the pipelines that fail most, or of one.
 
-    An empty history teaches nothing, and neither does one without a failure.
+    Replays are of the first of them. `stage` is told what is being done. An empty history teaches nothing, and neither
+    does one without a failure.
     """
-    if not attempts.height or "failed" not in attempts["status"]:
+    recent = latest(attempts, MOST_BUILDS)
+    chosen = [pipeline] if pipeline is not None else _failing(recent)
+    failed = recent.filter((pl.col("status") == "failed") & pl.col("pipeline").fill_null("").is_in(chosen))
+    if not failed.height:
         return {}
-    advice = recommend(attempts, pipeline=pipeline, prices=prices)
-    previews = [
-        replay(attempts, phase(name), policy, phase=name, pipeline=advice.pipeline, states=states, prices=prices)
-        for name in PHASES[1:]
-    ]
-    return {"recommendations": [advice], "previews": previews, "shadows": score_shadows(attempts)}
+    stage("learning from failures")
+    advice = [recommend(recent, pipeline=each, prices=prices) for each in chosen]
+    changes = list(_changes(recent, chosen))
+    previews = []
+    for name in PHASES[1:]:
+        stage(f"replaying under {name}")
+        told = replay(recent, phase(name), policy, phase=name, pipeline=chosen[0], states=states, prices=prices)
+        previews.append(told.model_copy(update={"pipeline": chosen[0]}))
+    return {
+        "recommendations": advice,
+        "previews": previews,
+        "shadows": score_shadows(attempts),
+        "changes": changes,
+    }
+
+
+def latest(attempts: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Give the attempts of the latest builds of each pipeline, whole builds, in the order they stand."""
+    began = attempts.group_by("pipeline", "build").agg(pl.min_horizontal("started", "ended").min().alias("began"))
+    place = pl.col("began").rank("ordinal", descending=True).over("pipeline")
+    kept = began.filter(pl.col("began").is_null() | (place <= most))
+    if kept.height == began.height:
+        return attempts
+    return attempts.join(kept, on=["pipeline", "build"], how="semi", nulls_equal=True, maintain_order="left")
+
+
+def _failing(recent: pl.DataFrame) -> list[str]:
+    counted = recent.filter(pl.col("status") == "failed").group_by(pl.col("pipeline").fill_null("")).len()
+    return counted.sort("len", "pipeline", descending=[True, False])["pipeline"].head(MOST_PIPELINES).to_list()
+
+
+def _changes(recent: pl.DataFrame, chosen: list[str]) -> Iterator[Change]:
+    """Tell what has changed of late, with the pipeline's name where there are several."""
+    known = understood(tidy(recent))
+    told = episodes(known)
+    for name in chosen:
+        ours = pl.col("pipeline") == name
+        for change in drift(known.filter(ours), told.filter(ours)):
+            yield change if len(chosen) == 1 else change.model_copy(update={"why": f"{name}: {change.why}"})

@@ -189,8 +189,10 @@ def test_every_table_can_be_taken_along(found: Findings, tmp_path: Path, form: t
     states = (pl.read_csv if form == "csv" else pl.read_parquet)(tmp_path / "out" / f"states.{form}")
 
     assert [file.stem for file in files] == [
-        "states", "classes", "signatures", "weeks", "days", "hosts", "builds", "totals",
+        "states", "classes", "signatures", "weeks", "days", "hosts", "builds", "totals", "quality", "timeline",
+        "cube_attempts", "cube_builds",
     ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(file.name for file in files)
     assert states["failure_rate_n"].to_list() == [7, 6, 5]
     assert states["code"].to_list() == [5, 10, 100]
     with pytest.raises(UsageError, match="cannot write"):

@@ -19,6 +19,7 @@ from toolkit.cli.opening import (
     print_json,
     print_table,
 )
+from toolkit.cli.progress import NOBODY_WATCHES, Work, telling
 from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
@@ -59,12 +60,11 @@ def import_(
       toolkit import old-build.log --build nightly-41 --exit-code 1
     """
     here = open_project(project)
-    counts = {"builds": 0, "events": 0, "already": 0}
-    with history_of(here, store, create=True) as kept:
-        for name in files:
-            count = kept.import_builds(_histories(name, here, build, target, exit_code))
-            for key in counts:
-                counts[key] += getattr(count, key)
+    with telling() as work, history_of(here, store, create=True) as kept:
+        count = kept.import_builds(
+            each for name in files for each in _histories(name, here, build, target, exit_code, work)
+        )
+    counts = {key: getattr(count, key) for key in ("builds", "events", "already")}
     if as_json:
         print_json(counts)
     else:
@@ -174,7 +174,7 @@ def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: St
     return code
 
 
-def tables_of(project: Project, store: str | None) -> History:
+def tables_of(project: Project, store: str | None, work: Work = NOBODY_WATCHES) -> History:
     """Open the history's tables, brought up to date."""
     from pathlib import Path
 
@@ -183,7 +183,9 @@ def tables_of(project: Project, store: str | None) -> History:
 
     with history_of(project, store):
         pass
-    return History.open(store_url(project, store), Path(project.state_directory) / "cache" / "history")
+    work.stage("bringing the tables up to date")
+    cache = Path(project.state_directory) / "cache" / "history"
+    return History.open(store_url(project, store), cache, progress=lambda facts: work.reached(facts, "facts"))
 
 
 def watch_over(tables: History, project: Project) -> Watched:
@@ -213,7 +215,7 @@ def _folder(project: str | None) -> str:
 
 
 def _histories(
-    name: str, project: Project, build: str | None, target: str | None, exit_code: int | None
+    name: str, project: Project, build: str | None, target: str | None, exit_code: int | None, work: Work
 ) -> Iterable[tuple[str, Sequence[Event]]]:
     import io
     import time
@@ -232,12 +234,13 @@ def _histories(
         source = Path(name)
     else:
         raise NotFound(f"there is no file {name}", hint="Name a file that exists, or - for stdin.")
+    work.stage(f"importing {shown}")
     with source if name == "-" else open(name, "rb") as file:
         head = file.read(HEAD)
         file.seek(0)
         kind = kind_of(head)
         if kind == "events":
-            yield from read_events(source, shown)
+            yield from read_events(source, shown, lambda lines: work.reached(lines, "lines"))
         elif kind == "records":
             yield from read_records(file, shown)
         elif not head.strip():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.cli.data import tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
-from toolkit.errors import NotFound
+from toolkit.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from analysis.recommendation import Recommendation
@@ -55,10 +57,14 @@ def report(
     from analysis.study import study
 
     here = open_project(project)
-    with tables_of(here, store) as tables:
+    with telling() as work, tables_of(here, store, work) as tables:
         states = {each.code: each for each in here.states}
+        work.stage("looking at rules, hosts and outages")
         watched = watch_over(tables, here)
-        learnt = study(tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here))
+        learnt = study(
+            tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here), stage=work.stage
+        )
+        work.stage("adding up")
         findings = find(
             tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare,
             arms=arms_of(here, store), watched=watched, **learnt,
@@ -109,7 +115,8 @@ def recommend(
     from analysis.recommend import recommend as advise
 
     here = open_project(project)
-    with tables_of(here, store) as tables:
+    with telling() as work, tables_of(here, store, work) as tables:
+        work.stage("learning from failures")
         advice = advise(tables.attempts().collect(), pipeline=pipeline, prices=_prices(here))
     if apply:
         from toolkit.cli.phases import apply_recommendation
@@ -163,6 +170,14 @@ def _write(path: str, text: str) -> None:
         sys.stdout.write(text)
         return
     part = f"{path}.part"
-    with open(part, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(part, path)
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(part, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(part)
+        if isinstance(error, OSError):
+            hint = "Name a file in a folder that can be written."
+            raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
+        raise

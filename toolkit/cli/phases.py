@@ -306,11 +306,13 @@ def _preview(project: Project, store: str | None, wanted: str, pipeline: str | N
     from analysis.replay import replay
     from phases import phase as phase_named
     from toolkit.cli.data import tables_of
+    from toolkit.cli.progress import telling
 
-    with tables_of(project, store) as tables:
+    with telling() as work, tables_of(project, store, work) as tables:
+        work.stage(f"replaying under {wanted}")
         attempts = tables.attempts().collect()
-    states = {each.code: each for each in project.states}
-    return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
+        states = {each.code: each for each in project.states}
+        return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
 
 
 def _record(
