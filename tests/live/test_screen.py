@@ -38,14 +38,14 @@ VIEW = View(at_ms=NOW, builds=(HELD, RUNNING, WAITING))
 AT_120 = """\
 b-0042  golden-image for green                                                                        running for 12m 5s
   state 20 base, attempt 2 for 3m 12s; run 2, selective-retry
-  done in 18m (14m~31m in 90%, from 48 runs), about 10:30:05
+  done in 18m (14m~31m in 90%, from 48 runs), about 10:30 UTC
   48 of 55 runs that came here were completed
   ━━━━━━━━━╸               about 40% of the time
   | TASK [base : install the packages that every machine has] ****
 
-b-0043  golden-image                                                                                  waiting for 12m 5s
+b-0043  golden-image                                                                              waiting, 12m 5s so far
   state 20 base, attempt 2 failed; run 2, selective-retry
-  tries again in 30s, at 10:12:35: net.timeout is worth another attempt
+  tries again in 30s, at 10:12:35 UTC: net.timeout is worth another attempt
   failed: curl: (28) Operation timed out
   no estimate: not enough history: 3 of 5 completed runs to compare with
   3 of 4 runs that came here were completed
@@ -60,7 +60,7 @@ b-0041  golden-image                                                            
 AT_60 = """\
 b-0042  golden-image for green            running for 12m 5s
   state 20 base, attempt 2 for 3m 12s; run 2, selective-ret…
-  done in 18m (14m~31m in 90%, from 48 runs), about 10:30:05
+  done in 18m (14m~31m in 90%, from 48 runs), about 10:30 U…
   48 of 55 runs that came here were completed
   | TASK [base : install the packages that every machine ha…
 """.replace("~", DASH)

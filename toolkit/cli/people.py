@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, row_of
-from toolkit.core import events as ev
-from toolkit.errors import Refused, UsageError
+from toolkit.errors import UsageError
+from toolkit.supervise import wishes
 
 if TYPE_CHECKING:
-    from toolkit.core.progress import Progress
+    from toolkit.supervise.wishes import Wish
 
 BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
 NoteOption = Annotated[str | None, typer.Option("--note", "-m", metavar="TEXT", help="Why; kept in the history.")]
@@ -35,14 +34,7 @@ def hold(
 
       toolkit hold b-0007 -m "looking at the VM"
     """
-
-    def fact(progress: Progress) -> ev.Event:
-        if progress.status == "completed":
-            raise Refused(f"build {progress.build} is completed: there is nothing to hold")
-        reason = note or "a person asked for it"
-        return ev.BuildHeld(build=progress.build, ts_ms=_now(), state=progress.current or 0, reason=reason, by=me())
-
-    _say(build, fact, "is held; `toolkit release` lets it go on", as_json, project, store)
+    _say(build, wishes.hold(me(), note), "is held; `toolkit release` lets it go on", as_json, project, store)
 
 
 def release(
@@ -55,13 +47,7 @@ def release(
 
       toolkit release b-0007 -m "mirror is back"
     """
-
-    def fact(progress: Progress) -> ev.Event:
-        if not progress.held:
-            raise Refused(f"build {progress.build} is not held", hint="See who waits with `toolkit builds --held`.")
-        return ev.BuildReleased(build=progress.build, ts_ms=_now(), by=me(), note=note)
-
-    _say(build, fact, "is released; run the build again to go on", as_json, project, store)
+    _say(build, wishes.release(me(), note), "is released; run the build again to go on", as_json, project, store)
 
 
 def unlock(
@@ -113,19 +99,7 @@ def skip(
 
       toolkit skip b-0007 --state 70 -m "checked on the machine itself"
     """
-    if note is None:
-        raise UsageError("a state is skipped for a reason", hint='Say how it was done by hand: -m "…".')
-
-    def fact(progress: Progress) -> ev.Event:
-        code = progress.current if state is None else state
-        if code is None or progress.states.get(code) == "completed":
-            raise Refused(f"state {code} of build {progress.build} needs no skipping: it is completed")
-        return ev.StateSkipped(
-            build=progress.build, ts_ms=_now(), run=progress.run, state=code, name=progress.names.get(code),
-            reason=note, by=me(),
-        )  # fmt: skip
-
-    _say(build, fact, "counts the state as done by hand", as_json, project, store)
+    _say(build, wishes.skip(me(), note, state), "counts the state as done by hand", as_json, project, store)
 
 
 def abandon(
@@ -138,45 +112,20 @@ def abandon(
 
       toolkit abandon b-0007 -m "superseded by release 43"
     """
-
-    def fact(progress: Progress) -> ev.Event:
-        if progress.status == "completed":
-            raise Refused(f"build {progress.build} is completed: there is nothing to abandon")
-        return ev.BuildAbandoned(build=progress.build, ts_ms=_now(), by=me(), note=note)
-
-    _say(build, fact, "is abandoned", as_json, project, store)
+    _say(build, wishes.abandon(me(), note), "is abandoned", as_json, project, store)
 
 
 def _say(
-    build: str | None,
-    fact: Callable[[Progress], ev.Event],
-    said: str,
-    as_json: bool,
-    project: str | None,
-    store: str | None,
-) -> None:
+    build: str | None, wish: Wish, said: str, as_json: bool, project: str | None, store: str | None
+) -> None:  # fmt: skip
     from toolkit.core.interchange import build_record
 
     with history_of(open_project(project), store) as kept:
-        token = kept.lease(row_of(kept, build).build).token
-        row = row_of(kept, build)
-        if row.status == "in_progress":
-            raise Refused(
-                f"build {row.build} is running", hint="Wait until it has ended, or stop it; then say it again."
-            )
-        writer = kept.writer(row.build, replacing=token)
-        writer.append(fact(writer.progress))
-        progress = writer.progress
+        progress = wishes.say(kept, row_of(kept, build).build, wish)
     if as_json:
         print_json(build_record(progress))
     else:
         print(f"{progress.build} {said}")
-
-
-def _now() -> int:
-    from toolkit.supervise.ledger import now_ms
-
-    return now_ms()
 
 
 def me() -> str:

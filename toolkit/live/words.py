@@ -39,8 +39,10 @@ def doing(each: LiveBuild, at_ms: int) -> str:
     if each.doing == "over":
         ended = "abandoned" if each.abandoned else each.status
         return f"{ended} after {lasted}" if lasted else ended
-    word = "over, its supervisor is still at work" if each.doing == "between" else each.doing
-    return f"{word} for {lasted}" if each.doing != "between" and lasted else word
+    if each.doing == "between":
+        return "over, its supervisor is still at work"
+    how = "running for" if each.doing == "running" else "waiting,"
+    return f"{how} {lasted}{' so far' if each.doing == 'waiting' else ''}" if lasted else each.doing
 
 
 def place(each: LiveBuild, at_ms: int) -> str:
@@ -61,11 +63,11 @@ def notes(each: LiveBuild, view: View) -> tuple[str, ...]:
     if each.waiting is not None:
         left = duration_text(max(0, each.waiting.until_ms - view.at_ms) / 1000)
         what = "tries again" if each.waiting.action == "retry" else "looks again"
-        told.append(safe(f"{what} in {left}, at {clock(each.waiting.until_ms)}: {each.waiting.reason}"))
+        told.append(safe(f"{what} in {left}, at {clock(each.waiting.until_ms, zone=True)}: {each.waiting.reason}"))
     if each.held:
         who = f"by {each.held_by}: " if each.held_by else ""
         told.append(safe(f"held {who}{each.held_why}"))
-    if each.error and each.doing != "running":
+    if each.error and each.doing != "running" and each.status != "completed":
         told.append(safe(f"failed: {each.error}"))
     if each.degraded:
         told.append("recording was in trouble: parts of this may be missing")
@@ -82,13 +84,14 @@ def done(each: LiveBuild, at_ms: int) -> tuple[str, ...]:
         return (f"no estimate: {told.why}", *((share,) if told.reached else ()))
     times = f"{duration_text(told.median)} ({duration_text(told.low)}{DASH}{duration_text(told.high)}"
     whose = "runs for this target" if told.same_target else "runs"
-    at = clock(at_ms + round(told.median * 1000))
-    return f"done in {times} in {told.coverage or 0:.0%}, from {told.n} {whose}), about {at}", share
+    at = datetime.fromtimestamp(at_ms / 1000 + told.median).astimezone()
+    return f"done in {times} in {told.coverage or 0:.0%}, from {told.n} {whose}), about {at:%H:%M %Z}", share
 
 
-def clock(ts_ms: int) -> str:
-    """Give the time of day where the reader sits."""
-    return f"{datetime.fromtimestamp(ts_ms / 1000).astimezone():%H:%M:%S}"
+def clock(ts_ms: int, *, zone: bool = False) -> str:
+    """Give the time of day where this machine stands, with the zone's name for readers elsewhere."""
+    moment = datetime.fromtimestamp(ts_ms / 1000).astimezone()
+    return f"{moment:%H:%M:%S %Z}" if zone else f"{moment:%H:%M:%S}"
 
 
 def change(each: LiveBuild) -> str:
