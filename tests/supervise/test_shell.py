@@ -123,6 +123,19 @@ def test_tracing_shows_the_step_and_nothing_of_ours(shell: list[str], tmp_path: 
     assert "__tk" not in error
 
 
+def test_a_step_may_turn_tracing_on_and_off(shell: list[str], tmp_path: Path) -> None:
+    """What a step that is a function does to tracing is still so after it, as it is without us."""
+    script = "on() { set -x; }\noff() { { set +x; } 2>/dev/null; }\n%s on\necho 1\n%s off\necho 2\n"
+    _, _, alone = run(shell, script % ("", ""), {})
+    with supervisor(tmp_path, tracked) as (environment, _):
+        code, out, error = run(shell, script % ("state 5 x --", "state 6 x --"), environment)
+
+    assert (code, out) == (0, "1\n2\n")
+    assert "echo 1" in error or "echo 1" not in alone  # some shells keep tracing to the function
+    assert "echo 2" not in error
+    assert "__tk" not in error
+
+
 def test_retry_under_errexit_starts_from_the_same_variables(shell: list[str], tmp_path: Path) -> None:
     """A guarded step is tried again with what the first attempt found; what the last one set stays set."""
 

@@ -55,6 +55,7 @@ class Wire:
     def __init__(self, parent: str) -> None:
         """Make the directory below `parent`, private to this user; OSError when it cannot be made."""
         self.directory = _private_directory(parent)
+        self._owners: dict[int, int] = {}
         try:
             self.descriptors = _contiguous(self.directory)
         except OSError:
@@ -127,13 +128,20 @@ class Wire:
             if slot != busy and owner and not os.path.exists(f"/proc/{owner}"):
                 self._drain(slot)
                 os.unlink(f"{self.directory}/slot.{slot}")
+                del self._owners[slot]
 
     def _owner(self, slot: int) -> int:
-        try:
-            with open(f"{self.directory}/slot.{slot}", encoding="ascii") as file:
-                return int(file.read() or 0)
-        except (OSError, ValueError):
-            return 0
+        """Give the pid that claimed a slot, 0 for none; a slot that is claimed stays so until we give it back."""
+        if slot not in self._owners:
+            try:
+                with open(f"{self.directory}/slot.{slot}", encoding="ascii") as file:
+                    owner = int(file.read() or 0)
+            except (OSError, ValueError):
+                return 0
+            if not owner:
+                return 0
+            self._owners[slot] = owner
+        return self._owners[slot]
 
     def _value(self, slot: int) -> str:
         try:

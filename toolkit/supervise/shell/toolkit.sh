@@ -32,15 +32,21 @@ state() {
         if [ -n "${__tk_command-}" ]; then
             set -- eval "$__tk_command"
         fi
-        if [ -n "$__tk_guard" ]; then
-            __tk_guarded "$@"
-        else
-            # Nothing may stand around the step: under `set -e` it must end the script just where it would without us.
-            # The supervisor then learns of the failure from the end of the script.
-            __tk_trace
+        # Nothing may stand around a step without a guard: under `set -e` it must end the script just where it would
+        # without us. The supervisor then learns of the failure from the end of the script.
+        case $__tk_guard$__tk_set in
+        guard*) __tk_guarded "$@" ;;
+        *x*)
+            set -x
             "$@"
-            { __tk_rc=$?; set +x; } 2>/dev/null
-        fi
+            { __tk_rc=$?; case $- in *x*) set +x ;; *) __tk_set=${__tk_set%%x*}${__tk_set#*x} ;; esac; } 2>/dev/null
+            ;;
+        *)
+            "$@"
+            __tk_rc=$?
+            case $- in *x*) { set +x; __tk_set=x$__tk_set; } 2>/dev/null ;; esac
+            ;;
+        esac
         __tk_ask 'end' "$__tk_code" "$__tk_rc"
         if [ -z "$__tk_reply" ]; then
             __tk_trace
@@ -72,7 +78,7 @@ __tk_ask() {
     __tk_connect || return 0
     {
         printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 1<>"$__tk_dir/req" &&
-            IFS= read -r __tk_reply <"/proc/$__tk_pid/fd/$((__tk_base + __tk_slot))"
+            IFS= read -r __tk_reply <"$__tk_answers"
     } 2>/dev/null || __tk_reply=
 }
 
@@ -95,18 +101,22 @@ __tk_output() {
 
 # Find the supervisor and claim an answering line of our own; each (sub)shell needs one.
 __tk_connect() {
-    local __tk_me='' __tk_rest='' __tk_clobber=''
+    if [ "${TOOLKIT_WIRE:-none}:${BASHPID-}" = "${__tk_claimed-}" ]; then
+        [ "$__tk_asks" -ef "$__tk_dir/req" ]
+        return
+    fi
     [ -n "${TOOLKIT_WIRE-}" ] || return 1
+    local __tk_me='' __tk_rest='' __tk_clobber='' __tk_base=''
     if [ -n "${BASHPID-}" ]; then
         __tk_me=$BASHPID
     else
         read -r __tk_me __tk_rest </proc/self/stat || return 1
     fi
     __tk_dir=${TOOLKIT_WIRE#*:*:}
-    __tk_pid=${TOOLKIT_WIRE%%:*}
     __tk_base=${TOOLKIT_WIRE#*:}
     __tk_base=${__tk_base%%:*}
-    [ "/proc/$__tk_pid/fd/$__tk_base" -ef "$__tk_dir/req" ] || return 1
+    __tk_asks=/proc/${TOOLKIT_WIRE%%:*}/fd/$__tk_base
+    [ "$__tk_asks" -ef "$__tk_dir/req" ] || return 1
     [ "$__tk_me" != "${__tk_owner-}" ] || return 0
     case $- in *C*) __tk_clobber=yes ;; esac
     set -C
@@ -120,15 +130,19 @@ __tk_connect() {
         __tk_slot=$((__tk_slot + 1))
     done
     [ -n "$__tk_clobber" ] || set +C
-    [ -n "$__tk_owner" ]
+    [ -n "$__tk_owner" ] || return 1
+    __tk_answers=${__tk_asks%/*}/$((__tk_base + __tk_slot))
+    [ -z "${BASHPID-}" ] || __tk_claimed=$TOOLKIT_WIRE:$BASHPID
 }
 
 # Take the answer apart: `run ATTEMPT GUARD LAST-CLASS COMMAND…`, with `-` for what is not there.
 __tk_prepare() {
     local __tk_rest="${__tk_reply#* }"
-    TOOLKIT_STATE=$1
-    TOOLKIT_ATTEMPT=${__tk_rest%% *}
+    export TOOLKIT_STATE="$1" TOOLKIT_ATTEMPT="${__tk_rest%% *}" TOOLKIT_LAST_CLASS=''
+    __tk_guard=
+    __tk_command=
     __tk_rest=${__tk_rest#* }
+    [ "$__tk_rest" != '- - -' ] || return 0
     __tk_guard=${__tk_rest%% *}
     __tk_rest=${__tk_rest#* }
     TOOLKIT_LAST_CLASS=${__tk_rest%% *}
@@ -137,7 +151,6 @@ __tk_prepare() {
     [ "$TOOLKIT_LAST_CLASS" != - ] || TOOLKIT_LAST_CLASS=
     [ "$__tk_command" != - ] || __tk_command=
     case $__tk_set in *e*) ;; *) __tk_guard= ;; esac
-    export TOOLKIT_STATE TOOLKIT_ATTEMPT TOOLKIT_LAST_CLASS
 }
 
 # Give the script again what a reused state once gave it.
