@@ -24,34 +24,25 @@ state() {
     while :; do
         case $__tk_reply in
         'run '* | 'again '*) __tk_prepare "$__tk_code" ;;
-        'reuse'*) __tk_restore; __tk_trace; return 0 ;;
+        'reuse'*) __tk_restore; { __tk_trace; return 0; } 2>/dev/null ;;
         'stop '*) exit "${__tk_reply#stop }" ;;
-        'done '*) __tk_rc=${__tk_reply#done }; __tk_trace; return "$__tk_rc" ;;
+        'done '*) { __tk_trace; return "${__tk_reply#done }"; } 2>/dev/null ;;
         *) __tk_trace; "$@"; return ;;
         esac
         if [ -n "${__tk_command-}" ]; then
             set -- eval "$__tk_command"
         fi
-        # Nothing may stand around a step without a guard: under `set -e` it must end the script just where it would
-        # without us. The supervisor then learns of the failure from the end of the script.
-        case $__tk_guard$__tk_set in
-        guard*) __tk_guarded "$@" ;;
-        *x*)
-            set -x
-            "$@"
-            { __tk_rc=$?; case $- in *x*) set +x ;; *) __tk_set=${__tk_set%%x*}${__tk_set#*x} ;; esac; } 2>/dev/null
-            ;;
-        *)
-            "$@"
-            __tk_rc=$?
-            case $- in *x*) { set +x; __tk_set=x$__tk_set; } 2>/dev/null ;; esac
-            ;;
-        esac
-        __tk_ask 'end' "$__tk_code" "$__tk_rc"
-        if [ -z "$__tk_reply" ]; then
+        if [ -n "$__tk_guard" ]; then
+            __tk_guarded "$@"
+        else
+            # Nothing may stand around the step: under `set -e` it must end the script just where it would without us.
+            # The supervisor then learns of the failure from the end of the script.
             __tk_trace
-            return "$__tk_rc"
+            "$@"
+            { __tk_rc=$? __tk_set=$-; set +x; } 2>/dev/null
         fi
+        __tk_ask 'end' "$__tk_code" "$__tk_rc"
+        [ -n "$__tk_reply" ] || { __tk_trace; return "$__tk_rc"; } 2>/dev/null
     done
 }
 
