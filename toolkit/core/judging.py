@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from toolkit.core.classes import GROUP_OF
 from toolkit.core.evidence import Sighting
-from toolkit.core.rules.rule import Rule
+from toolkit.core.rules.rule import Rule, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,7 @@ class Verdict(NamedTuple):
 
 
 _SHELL: Final = 128
+_BROAD: Final = "broad."
 _NEAR: Final = 80
 """So many lines before the end count as the end."""
 _MANY: Final = 200
@@ -98,6 +99,13 @@ _MILD: Final = re.compile(
     rb"|^\[MIRROR\]|trying other mirror"
 )
 _CALM: Final = re.compile(rb"\bPASS(?:ED)?\b|^ok \d+|\.\.\. ok$|: ok$|\[ *OK *\]")
+_TITLE: Final = re.compile(
+    stamped(
+        r"^(?:(?:TASK|PLAY|RUNNING HANDLER|HANDLER) \[|(?:ok|skipping|changed|included): |\+{1,3} |Step \d+/\d+ : "
+        r"|#\d+ \[|::group::|[*-] (?:fix|feat|chore|docs|refactor|test|ci|perf)(?:\([^)]*\))?!?: )"
+    ).encode()
+)
+"""What names a step, repeats a command or tells of a change: not what happened."""
 _GRAVE: Final = re.compile(
     rb"^\W{0,4}(?:\S+: )?(?:E:|[Ee][Rr][Rr][Oo][Rr]\b|[Ff][Aa][Tt][Aa][Ll]\b|FAILED|failed|CRITICAL|panic)"
 )
@@ -123,13 +131,15 @@ def hits_in(reading: Reading, rules: Sequence[Rule], end: End) -> list[Hit]:
 def _score(rule: Rule, seen: Sighting, reading: Reading, count: int) -> float:
     """Weigh a line: its rule, its tone, how near to the end it stands, how rare its like is."""
     score = float(rule.weight)
+    distance = reading.lines - seen.number
+    if distance > _NEAR and rule.id.startswith(_BROAD):
+        return 0.0
     if rule.weight < _SURE and not rule.fatal and _MILD.search(seen.line):
         score -= 20
-    elif _CALM.search(seen.line):
-        score -= 60
+    elif _CALM.search(seen.line) or _TITLE.search(seen.line):
+        score -= 100
     elif _GRAVE.search(seen.line):
         score += 3
-    distance = reading.lines - seen.number
     if distance > _NEAR:
         score -= min(25.0, 4 * log2(distance / _NEAR))
     if count > _MANY and rule.weight < _STRONG:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "Rule", "linear"]
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
 
 

@@ -136,13 +136,13 @@ RULES: Final = (
             r"|permission[_ ]denied.*(?:api|iam|role|bucket|project)|does not have (?:permission|access"
             r"|the required|authorization)|forbidden:? |denied: (?:requested access|access|permission)"
             r"|you (?:do not|don't) have (?:permission|access)|no basic auth credentials|need to log ?in"
-            r"|login required|pinentry|gpg: (?:signing|decryption) failed|No secret key|kinit: |GSSAPI (?:Error"
+            r"|login required|pinentry|gpg: (?:signing|decryption) failed|No secret key|No key available with this passphrase|kinit: |GSSAPI (?:Error"
             r"|failure)|Kerberos.*(?:expired|error)|\bEAUTH\b"
         ),
         "login failed: invalid credentials for user deploy",
         "credentials loaded",
         weight=PHRASE + 14,
-        unless=r"(?i)open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
+        unless=r"(?i)login prompt|open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
     ),
     Rule(
         "file.denied",

@@ -124,7 +124,7 @@ RULES: Final = (
         "apt.unsigned",
         "config",
         (
-            r"E: The repository '.*' is (?:not|no longer) signed|(?i:packages (?:could|can)not be authenticated"
+            r"E: The repository '.*' is (?:not|no longer) signed|E: Unsigned repository|(?i:packages (?:could|can)not be authenticated"
             r"|There were unauthenticated packages)|WARNING: The following packages cannot be authenticated"
         ),
         "E: The repository 'http://deb.example/debian bookworm InRelease' is not signed.",
@@ -150,7 +150,7 @@ RULES: Final = (
         "apt.no_candidate",
         "dependency",
         (
-            r"E: (?:Unable to locate package|Package '.*' has no installation candidate|Couldn't find any package by"
+            r"E: (?:Unable to locate package|Can't find a source to download|Package '.*' has no installation candidate|Couldn't find any package by"
             r"|Version '.*' for '.*' was not found|Package .* is a virtual package|No packages found)"
             r"|No package matching '.*' is available|Package .* is not available, but is referred to"
         ),
@@ -276,7 +276,7 @@ RULES: Final = (
         "config",
         (
             r"can neither be executed natively nor via qemu|binfmt_misc.*(?:not (?:supported|available)|fail)"
-            r"|(?i:cannot execute binary file: )?Exec format error|qemu-\w+-static.*(?:not found|missing)"
+            r"|(?i:exec format error)|qemu-\w+-static.*(?:not found|missing)"
         ),
         "E: arm64 can neither be executed natively nor via qemu user emulation with binfmt_misc",
         "binfmt_misc mounted",

@@ -9,6 +9,7 @@ from toolkit.core.rules import (
     access,
     ansible,
     apt,
+    broad,
     cloud,
     code,
     containers,
@@ -48,6 +49,7 @@ _WRITTEN: Final[tuple[Rule, ...]] = (
     *network.RULES,
     *code.RULES,
     *plain.RULES,
+    *broad.RULES,
     *ends.RULES,
 )
 

@@ -98,7 +98,7 @@ RULES: Final = (
         "cloud.not_found",
         "config",
         (
-            r"(?i)Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value"
+            r"(?i)Invalid\w+\.(?:NotFound|Malformed)|Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value"
             r"|Combination)?|Instance(?:Type|Profile)?|Zone|AvailabilityZone|Resource\w*"
             r"|Template\w*)\.?(?:NotFound|Malformed|Unavailable|Unknown)?(?:Exception)?: |NoSuchBucket|NoSuchKey"
             r"|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|NotFoundException"
@@ -116,13 +116,24 @@ RULES: Final = (
         "dirty",
         (
             r"(?i)DependencyViolation|ResourceInUse(?:Exception)?|IncorrectInstanceState|IncorrectState"
-            r"|InvalidState\w*|BucketNotEmpty|resource .* is in use|VolumeInUse|AnotherOperationInProgress"
-            r"|resourceInUseByAnotherResource|OperationAborted|ConcurrentModification"
+            r"|InvalidState\w*|BucketNotEmpty|resource .* is in use|VolumeInUse"
+            r"|resourceInUseByAnotherResource"
             r"|is in (?:the )?state .* (?:and|but|which) (?:can|must)|PendingVerification"
         ),
         "DependencyViolation: resource sg-0a1 has a dependent object",
         "dependency ok",
         weight=CAUSE - 4,
+    ),
+    Rule(
+        "cloud.conflict",
+        "contention",
+        (
+            r"(?i)AnotherOperationInProgress|OperationAborted|ConcurrentModification|OperationInProgress"
+            r"|conflicting (?:conditional )?operation is (?:currently )?in progress|ConditionalCheckFailed"
+        ),
+        'Code="AnotherOperationInProgress" Message="Another operation on this resource is in progress."',
+        "operation done",
+        weight=CAUSE - 3,
     ),
     Rule(
         "cloud.wait",

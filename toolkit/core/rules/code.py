@@ -27,7 +27,7 @@ RULES: Final = (
         (
             r"(?i): unbound variable$|: parameter (?:not set|null or not set)|: \w+: (?:must be set|is not set"
             r"|not set)|(?:environment )?variable '?\"?\$?\w+\"?'? (?:is )?(?:not (?:set|defined)|undefined|unset"
-            r"|required|missing)|Required environment variable|Missing required (?:environment|variable|parameter"
+            r"|required|missing)|(?:required|missing|undefined|unset) (?:\w+ )?environment variable|Missing required (?:environment|variable|parameter"
             r"|option|argument|input)"
         ),
         "build.sh: line 38: BASE_TARBALL: unbound variable",
@@ -65,7 +65,7 @@ RULES: Final = (
         "file.missing",
         "config",
         (
-            r"(?i)no such file or directory|\bENOENT\b|FileNotFoundError|cannot (?:stat|access|open|find|create"
+            r"(?i)no such file\b|\bENOENT\b|FileNotFoundError|cannot (?:stat|access|open|find|create"
             r"|change) .{0,200}(?:No such|nonexistent|does not exist)|Directory nonexistent|(?:file|path"
             r"|directory) .{0,160}(?:does not exist|not found|doesn't exist|could not be found|is missing)"
             r"|Cannot find (?:the )?(?:file|path)|FileNotFoundException|NoSuchFileException"
@@ -124,7 +124,7 @@ RULES: Final = (
             r"|settings?)(?: file)? (?:is )?(?:invalid|error|missing|not found|could not be (?:read|parsed|loaded))"
             r"|could not parse|failed to parse|parse error|parsing error|JSONDecodeError|json\.decoder"
             r"|yaml\.(?:scanner|parser)|ScannerError|ParserError|TOMLDecodeError|tomllib|XMLSyntaxError"
-            r"|schema validation (?:failed|error)|ValidationError\b|configparser\.|KeyError: |unknown (?:key|field"
+            r"|schema validation (?:failed|error)|configuration file \S+ test failed|ValidationError\b|configparser\.|KeyError: |unknown (?:key|field"
             r"|property|directive|setting)|\d+ validation errors? for|Expecting (?:value|property name"
             r"|',' delimiter)|error converting YAML|unknown directive"
         ),
@@ -174,6 +174,14 @@ RULES: Final = (
         "make[2]: Leaving directory '/src'",
         weight=VAGUE + 6,
         unless=r"Error (?:124|137|143)",
+    ),
+    Rule(
+        "make.timeout",
+        "timeout",
+        r"make(?:\[\d+\])?: \*\*\* .*Error 124\b",
+        "make[1]: *** [Makefile:12: image] Error 124",
+        "make[1]: *** [Makefile:12: image] Error 1",
+        weight=PHRASE + 5,
     ),
     Rule(
         "make.killed",

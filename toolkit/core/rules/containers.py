@@ -26,8 +26,8 @@ RULES: Final = (
         "registry.auth",
         "auth",
         (
-            r"(?i)unauthorized: (?:authentication required|access|incorrect|The client|project)"
-            r"|denied: requested access to the resource|no basic auth credentials|invalid username/password"
+            r"(?i)\bdenied: denied\b|unauthorized: (?:authentication required|access|incorrect|The client|project)"
+            r"|requested access to the resource is denied|no basic auth credentials|invalid username/password"
             r"|unable to retrieve auth token|authorization (?:failed|token has expired)|insufficient_scope"
             r"|docker login|requesting bearer token: .*(?:40[13]|denied)|credential helper|error getting credentials"
             r"|docker-credential-\S+.*(?:not found|failed)"
@@ -44,7 +44,7 @@ RULES: Final = (
             r"(?i)manifest (?:for .* )?(?:not found|unknown)|manifest unknown|pull access denied for"
             r"|repository (?:name not known|does not exist)|NAME_UNKNOWN|no matching manifest for"
             r"|image .* (?:not known|not found|could not be found)|No such image"
-            r"|failed to resolve (?:source metadata|reference).*not found|short-name .* did not resolve"
+            r"|failed to (?:solve|resolve (?:source metadata|reference)).*: not found$|short-name .* did not resolve"
             r"|requested image's platform|ErrImagePull|ImagePullBackOff|InvalidImageName|unable to find image"
             r"|invalid reference format|blob unknown"
         ),
@@ -62,7 +62,7 @@ RULES: Final = (
             r"|fetch anonymous token|push(?:ing)?).{0,300}(?:timeout|timed out|connection (?:refused|reset)|EOF\b"
             r"|no such host|unreachable|temporary failure|handshake)|received unexpected HTTP status: 5\d\d"
             r"|unexpected status (?:code )?(?:from \S+ request to \S+: )?5\d\d|error pulling image configuration"
-            r"|failed to (?:copy|do request|authorize): .*(?:EOF|timeout|reset|refused)"
+            r"|failed to (?:copy|do request|authorize): .*(?:EOF|timeout|reset|refused)|httpReadSeeker: failed"
         ),
         (
             'Error: copying blob sha256:4f: reading blob: Get "https://registry.example/v2/x": net/http: TLS'
@@ -79,7 +79,7 @@ RULES: Final = (
             r"(?i)Cannot connect to the Docker daemon|Is the docker daemon running|error during connect:"
             r"|docker daemon is not running|failed to (?:connect|dial) .*(?:buildkit|containerd|docker)\S*sock"
             r"|containerd.*(?:not running|failed to start)|rpc error: code = Unavailable|transport is closing"
-            r"|docker\.sock: connect: (?:no such file|connection refused)|unable to connect to Podman socket"
+            r"|docker\.sock: connect: (?:no such file|connection refused)|(?:unable to|cannot) connect to Podman"
             r"|error reading from server: EOF|buildkitd.*(?:fail|not)"
         ),
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",

@@ -43,12 +43,12 @@ RULES: Final = (
         "dnf.mirrors",
         "network",
         (
-            r"(?i)All mirrors were (?:already )?tried|No more mirrors to try|Cannot prepare internal mirrorlist"
+            r"(?i)failed to synchronize all databases|All mirrors were (?:already )?tried|No more mirrors to try|Cannot prepare internal mirrorlist"
             r"|Could not retrieve mirrorlist|Failed to download metadata for repo|Cannot download repomd\.xml"
             r"|Failure: repodata/repomd\.xml|Trying other mirror\.|Error(?:s)? (?:during"
             r"|while) downloading (?:metadata|packages)|Cannot find a valid baseurl for repo|Curl error \((?:6|7|16"
             r"|18|28|35|52|55|56|92)\)|Failed to synchronize cache for repo|Error: Failed to download metadata"
-            r"|Interrupted by .*download|Cannot retrieve (?:repository )?(?:metalink|metadata)"
+            r"|Interrupted by .*download|Timeout exceeded when accessing|Cannot retrieve (?:repository )?(?:metalink|metadata)"
         ),
         (
             "Error: Failed to download metadata for repo 'appstream': Cannot download repomd.xml: Cannot download"
@@ -97,7 +97,7 @@ RULES: Final = (
         "config",
         (
             r"(?i)GPG key (?:retrieval failed|is not installed|at .* is already installed but they are not correct)"
-            r"|Public key for .* is not installed|Error: GPG check FAILED|GPG check failed|Failing package is:"
+            r"|Public key for .* is not installed|package is not signed|is (?:unknown|marginal) trust|Error: GPG check FAILED|GPG check failed|Failing package is:"
             r"|Signature.*NOKEY.*(?:error|fail)|repomd\.xml signature could not be verified"
             r"|the GPG keys listed for the .* repository .* not correct|Couldn't open file .*RPM-GPG-KEY"
         ),
@@ -139,13 +139,24 @@ RULES: Final = (
         "auth",
         (
             r"(?i)This system is not registered (?:with|to)|Unable to (?:read consumer identity"
-            r"|authenticate.*subscription)|no (?:enabled|available) (?:repositories|subscriptions)"
+            r"|authenticate.*subscription)|no (?:enabled|available) subscriptions"
             r"|subscription-manager.*(?:Invalid|Unauthorized|expired)|entitlement.*(?:expired|revoked)"
-            r"|There are no enabled (?:repositories|repos)"
         ),
         "This system is not registered with an entitlement server. You can use subscription-manager to register.",
         "subscription attached",
         weight=SYMPTOM + 6,
+    ),
+    Rule(
+        "dnf.repo_unknown",
+        "config",
+        (
+            r"(?i)There are no enabled (?:repositories|repos)|no such repository is defined|Unknown repo:"
+            r"|Error: (?:Cannot find|No matching repo|Repository .* (?:not found|is not defined))"
+            r"|Repository '.*' (?:is invalid|not found by)|Bad id for repo"
+        ),
+        'Error: There are no enabled repositories in "/etc/yum.repos.d"',
+        "3 repositories enabled",
+        weight=SYMPTOM,
     ),
     Rule(
         "dnf.disk",

@@ -9,7 +9,7 @@ from toolkit.core.rules.rule import CAUSE, PHRASE, Rule
 _SAID: Final = (
     r"(?:\bHTTP(?:/[\d.]+|S)?(?: (?:error|status|code|response|request failed with))*:?"
     r"|\bstatus(?:[ _]?code)?(?: was)?\"?|\bresponse(?: status)?(?: code)?|returned error|server returned"
-    r"|error code|responded with|respond(?:ed)? with (?:status )?|ERROR|error|npm (?:error|ERR!)|got"
+    r"|error code|\bcode:|responded with|respond(?:ed)? with (?:status )?|ERROR|error|npm (?:error|ERR!)|got"
     r"|received)[ :=]{0,3}\"?"
 )
 
@@ -85,7 +85,8 @@ RULES: Final = (
             r"|under maintenance)|temporarily unavailable\b.*(?:service|server|again later)|(?:under|in"
             r"|for) (?:scheduled )?maintenance|\bplease try again later\b|license server (?:busy|unavailable"
             r"|unreachable)|no (?:available|healthy) (?:servers?|upstream|backends?)|server is (?:too )?busy"
-            r"|The server is (?:currently )?unable to handle"
+            r"|The server is (?:currently )?unable to handle|upstream connect error|upstream request timeout"
+            r"|temporary error \(try again|server error: .*\(5\d\d\)"
         ),
         "upload failed: the registry is temporarily unavailable, please try again later",
         "maintenance window configured",

@@ -151,7 +151,7 @@ RULES: Final = (
             r"(?i)ALERT! +\S+ does not exist|Dropping to (?:a |an emergency |debug )?shell"
             r"|Gave up waiting for root|Unable to mount root fs|VFS: Cannot open root device"
             r"|dracut.*(?:Could not boot|does not exist)|/dev/(?:disk/by-\w+|mapper|root)\S* does not exist"
-            r"|No root device|can't find command 'root=|Failed to mount (?:/sysroot|/new_root|Root)"
+            r"|No root device|Don't know how to handle 'root=|can't find command 'root=|Failed to mount (?:/sysroot|/new_root|Root)"
             r"|Cannot find device .*root|Kernel panic.*(?:Unable to mount root|No working init"
             r"|Attempted to kill init.*exitcode=0x0*(?:100|200|7f00))|no init found|error: (?:no such device"
             r"|file .*vmlinuz.* not found|unknown filesystem)\b.*(?:grub|rescue)?"
@@ -199,6 +199,14 @@ RULES: Final = (
         "kernel.panic = 10",
         weight=CAUSE,
         fatal=False,
+    ),
+    Rule(
+        "kernel.hardware",
+        "infrastructure",
+        r"(?i)Fatal (?:hardware error|Machine check)|\[Hardware Error\]: .*(?:fatal|uncorrected|panic)",
+        "Kernel panic - not syncing: Fatal Machine check",
+        "Machine check polling timer started",
+        weight=CAUSE + 2,
     ),
     Rule(
         "kernel.hang",

@@ -346,7 +346,7 @@ RULES: Final = (
             r"|error: the lock file .* needs to be updated|go: .*(?:unknown revision"
             r"|module .* found .* but does not contain|no matching versions for query|missing go\.sum entry"
             r"|requires go >=|cannot find module|no required module provides)|cannot find package \""
-            r"|Could not find gem|Bundler could not find compatible versions|Gem::(?:UnsatisfiableDependency"
+            r"|Could not find (?:a valid )?gem|Bundler could not find compatible versions|Gem::(?:UnsatisfiableDependency"
             r"|MissingSpec)Error|Your requirements could not be resolved to an installable set"
             r"|Could not find (?:a matching version of )?package|NU110[0-9]|Can't locate \S+\.pm in @INC"
             r"|is not in the npm registry|undefined reference to|cannot find -l\S+"

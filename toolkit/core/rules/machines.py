@@ -28,7 +28,7 @@ RULES: Final = (
         (
             r"qemu(?:-system-\w+|-img|-kvm)?: (?:-\S+.*)?.*(?:invalid option|unsupported machine type"
             r"|Property .* not found|is not a valid (?:device|machine)|Parameter .* (?:is missing|expects)"
-            r"|Invalid parameter|unrecognized option|not supported by this|Could not set up host forwarding rule"
+            r"|Invalid parameter|unrecognized option|not supported by this"
             r"|invalid (?:object|accelerator)|drive with .* already|unable to find CPU model"
             r"|Unknown (?:file format|driver)|is not supported)|virt-install: error: "
             r"|ERROR +(?:Validating install media|Error: --|Unknown .* option|Error with storage parameters"
@@ -68,7 +68,7 @@ RULES: Final = (
         "libvirt.exists",
         "dirty",
         (
-            r"(?i)Guest name '.*' is already in use|domain '.*' already exists|operation failed: domain .* already"
+            r"(?i)Could not set up host forwarding rule|Guest name '.*' is already in use|domain '.*' already exists|operation failed: domain .* already"
             r"|Disk .* is already in use by other guests|domain is already (?:running|active)|(?:storage volume"
             r"|network) '.*' (?:exists|already)"
         ),
@@ -84,7 +84,7 @@ RULES: Final = (
             r"|unable to connect to (?:libvirt|'qemu:///|server at '/)|libvirtd.*(?:not running|is down)"
             r"|internal error: (?:process exited while connecting to monitor|qemu unexpectedly closed the monitor"
             r"|client socket is closed|End of file while reading)|monitor socket did not show up"
-            r"|Cannot recv data: Connection reset|Timed out during operation: cannot acquire state change lock"
+            r"|Cannot recv data: Connection reset"
         ),
         "error: Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
         "connected to the hypervisor",
@@ -96,7 +96,7 @@ RULES: Final = (
         (
             r"(?i)(?:timeout|timed out|gave up|failed).{0,40}(?:waiting for|getting|obtain\w*"
             r"|finding) .{0,40}(?:IP address|\bDHCP\b|guest agent|VM to (?:boot|become|start)|domain to (?:shut"
-            r"|get)|login prompt|boot to complete|cloud-init)|no DHCP (?:offers|lease)|(?:VM|guest|machine"
+            r"|get)|login prompt|boot to complete|cloud-init)|boot timed out|no login prompt|no DHCP (?:offers|lease)|(?:VM|guest|machine"
             r"|instance|host) (?:did not|didn't|failed to) (?:boot|come up|start|respond|become ready"
             r"|shut ?down) (?:in|within|after)|Guest agent is not (?:responding|connected)|SSH (?:did not"
             r"|never) (?:come up|become)"
@@ -155,6 +155,17 @@ RULES: Final = (
         "Failed to nothing",
         weight=SYMPTOM + 12,
         unless=r"ignoring",
+    ),
+    Rule(
+        "systemd.timeout",
+        "timeout",
+        (
+            r"(?i)Job for \S+ (?:failed because a timeout was exceeded|timed out)|(?:start|stop|reload)\S* operation"
+            r" timed out\. Terminating|Failed with result 'timeout'"
+        ),
+        "Job for postgresql.service failed because a timeout was exceeded.",
+        "Job for postgresql.service finished",
+        weight=CAUSE - 4,
     ),
     Rule(
         "image.selftest",

@@ -60,7 +60,7 @@ RULES: Final = (
         "dial tcp 203.0.113.9:443: i/o timeout",
         "test timed out after 300 seconds",
         weight=PHRASE + 5,
-        unless=_TEST_TALK,
+        unless=rf"{_TEST_TALK}|time-?out (?:is |was )?(?:set|changed|configured|defaults)\b",
     ),
     Rule(
         "net.timeout",
@@ -151,7 +151,7 @@ RULES: Final = (
         "connect to 203.0.113.4 port 443 failed: No route to host",
         "no routes defined",
         weight=PHRASE + 5,
-        unless=_TEST_TALK,
+        unless=rf"{_TEST_TALK}|connect to (?:\w+ )?bus",
     ),
     Rule(
         "net.truncated",
@@ -194,7 +194,7 @@ RULES: Final = (
         (
             r"(?i)could not resolve hostname .{1,255}(?:Name or service not known|nodename nor servname"
             r"|No address associated)|(?:Could not resolve|unable to resolve|lookup"
-            r"|resolve host).{0,30}\b[\w.-]+\.(?:invalid|example|test|localdomain)\b.{0,80}(?:no such host|not known"
+            r"|resolve host).{0,30}\b[\w.-]+\.(?:invalid|localdomain)\b.{0,80}(?:no such host|not known"
             r"|not found|NXDOMAIN)"
         ),
         "ssh: Could not resolve hostname build7: Name or service not known",
@@ -211,7 +211,7 @@ RULES: Final = (
         ),
         "curl: (6) Could not resolve host: mirror.example.org",
         "Could not resolve dependencies for project app",
-        unless=r"(?i)sudo: unable to resolve host|dependenc|artifact",
+        unless=r"(?i)sudo: unable to resolve host|dependenc|artifact|could not resolve [\w.-]+:[\w.-]+:",
     ),
     Rule(
         "dns.resolve",
@@ -221,12 +221,12 @@ RULES: Final = (
             r"|getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)|NameResolutionError|UnknownHostException"
             r"|Name does not resolve|getaddrinfo.*(?:fail|error)|gaierror|server misbehaving|DNS (?:lookup"
             r"|resolution|query) (?:failed|timed? ?out|error)|SERVFAIL|NXDOMAIN|No address associated with hostname"
-            r"|unknown host\b"
+            r"|unknown host\b|communications error to \S+#53|no (?:name)?servers could be reached"
         ),
         "dial tcp: lookup registry.corp.net on 10.0.0.2:53: no such host",
         "the name of the service is known",
         weight=PHRASE + 8,
-        unless=_TEST_TALK,
+        unless=rf"{_TEST_TALK}|sudo: unable to resolve",
     ),
     # ---- TLS
     Rule(
@@ -266,7 +266,8 @@ RULES: Final = (
             r"|UNSUPPORTED_PROTOCOL|sslv3 alert handshake failure|no shared cipher|dh key too small|ca md too weak"
             r"|unsafe legacy renegotiation|first record does not look like a TLS handshake"
             r"|http: server gave HTTP response to HTTPS client|Unsupported or unrecognized SSL message"
-            r"|packet length too long"
+            r"|packet length too long|legacy sigalg disallowed|SSL routines::(?:unsupported|no |unknown|invalid|bad|dh |ee |ca )"
+            r"|requires a client certificate|certificate required"
         ),
         "curl: (35) OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number",
         "version number ok",

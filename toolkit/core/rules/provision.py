@@ -32,7 +32,7 @@ RULES: Final = (
         "dependency",
         (
             r"(?i)Missing plugins|The following plugins are required, but not installed|could not (?:find"
-            r"|install) (?:any |the )?plugin|Failed getting the \"?.*plugin|no plugin installed for"
+            r"|install) (?:any |the )?plugin|Failed to install plugin|Failed getting the \"?.*plugin|no plugin installed for"
             r"|Plugin .* (?:incompatible|crashed)|Failed to (?:install|query available|instantiate) provider"
             r"|Could not (?:retrieve|load) (?:the list of available|plugin)|Provider .*(?:not available"
             r"|registry .* does not have)|Required plugins are not installed|Inconsistent dependency lock file"

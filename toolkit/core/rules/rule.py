@@ -18,6 +18,8 @@ SYMPTOM: Final = 50
 """True, but often only the consequence of something that is named elsewhere in the output."""
 VAGUE: Final = 30
 """Says that something failed, hardly what."""
+BROAD: Final = 29
+"""Words of a cause in no known phrase: heard only near the end, and where no better line is."""
 
 
 _STAMPED: Final = (

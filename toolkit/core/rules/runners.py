@@ -17,7 +17,8 @@ RULES: Final = (
             r"|not ?ready|went away)|spot (?:instance )?(?:interruption|termination)"
             r"|Cannot contact .*: java\.lang\.Interrupted|hudson\.remoting\.(?:ChannelClosed|RequestAborted)"
             r"|(?:executor|worker|machine|vm) (?:was )?(?:evicted|preempted|reclaimed)|pod .*(?:evicted|deleted)"
-            r"|hypervisor (?:error|failure)|No space.*runner)"
+            r"|hypervisor (?:error|failure)|No space.*runner|Job failed \(system failure\)|Backing channel .* is disconnected"
+            r"|java\.nio\.channels\.ClosedChannelException|FATAL: command execution failed)"
         ),
         "The self-hosted runner: builder7 lost communication with the server.",
         "runner online",
@@ -29,14 +30,14 @@ RULES: Final = (
         (
             r"(?i)^\W*(?:##\[error\])?The (?:operation|job|run|build|workflow) was cancell?ed|build was aborted"
             r"|Aborted by user|Interrupted by user|KeyboardInterrupt|signal: (?:terminated|interrupt|killed)"
-            r"|received signal (?:SIG)?(?:TERM|INT|15|2)\b|caught SIG(?:TERM|INT)|Terminated$|\bKilled$"
+            r"|(?:received|caught|got) (?:signal )?(?:SIG)?(?:TERM|INT|HUP|KILL|15|2)\b|code=killed, status=\d+/(?:KILL|TERM)|Terminated$|\bKilled$|line \d+: +\d+ (?:Killed|Terminated)\b"
             r"|exit(?:ed with)? (?:code|status):? ?(?:137|143)\b|Sending interrupt signal to process"
             r"|Exited \(137\)|command terminated by signal (?:9|15)|^Killed\b"
         ),
         "##[error]The operation was canceled.",
         "operation complete",
         weight=PHRASE,
-        unless=r"(?i)qemu-system-\w+: terminating|oom",
+        unless=r"(?i)qemu-system-\w+: terminating|oom|timed out after",
     ),
     Rule(
         "machine.time_limit",
@@ -77,7 +78,7 @@ RULES: Final = (
             r"(?i)segmentation fault|\bSIGSEGV\b|core dumped|\bSIGABRT\b|\bSIGBUS\b|bus error\b"
             r"|illegal instruction|\bSIGILL\b|stack smashing detected|double free or corruption"
             r"|A fatal error has been detected by the Java Runtime|internal compiler error"
-            r"|forked VM terminated without|The JVM process crashed|fatal error: unexpected signal"
+            r"|forked VM terminated without|Gradle build daemon disappeared unexpectedly|The JVM process crashed|fatal error: unexpected signal"
         ),
         "line 12:  4711 Segmentation fault      (core dumped) ./mkimage",
         "no crash",

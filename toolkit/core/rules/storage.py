@@ -14,14 +14,14 @@ RULES: Final = (
             r"(?i)no space left on device|\bENOSPC\b|disk (?:is )?full|not enough (?:free )?(?:disk )?space"
             r"|insufficient (?:free )?(?:disk )?space|out of disk space|low on disk space|filesystem (?:is )?full"
             r"|There is not enough space on the disk|\(28: No space|need(?:s|ed)? .{0,40}(?:more"
-            r"|additional) (?:disk )?space|no free (?:blocks|extents)|Insufficient free (?:space|extents)"
+            r"|additional) (?:disk )?space|no free (?:blocks|extents)|Insufficient (?:free |suitable )?(?:allocatable )?(?:space|extents)"
             r"|write error.*full|curl: \(23\) .*(?:write|writing)"
         ),
         "tar: ./usr/lib/libfoo.so: Cannot write: No space left on device",
         "space left on device: 12 GB",
         weight=ROOT,
         unless=(
-            r"(?i)partitioning|(?:^|\W)(?:will|would|might|may|could) |curl: \(23\) (?:Failed writing body"
+            r"(?i)partitioning|(?:^|\W)(?:will|would|might|may|could) (?:be|run|fill|need|cause|lead|get|have|not have)\b|curl: \(23\) (?:Failed writing body"
             r"|client returned)"
         ),
     ),
@@ -75,7 +75,7 @@ RULES: Final = (
         "disk.fs_error",
         "infrastructure",
         (
-            r"ata\d+.*(?:failed command|exception Emask)|EXT4-fs error|XFS .*(?:[Cc]orruption|metadata I/O error"
+            r"ata\d+.*(?:failed command|exception Emask)|nvme\d.*(?:I/O .*timeout|I/O error)|JBD2: .*(?:IO errors?|I/O error)|EXT4-fs error|XFS .*(?:[Cc]orruption|metadata I/O error"
             r"|[Ss]hutdown)|BTRFS (?:error|critical)"
         ),
         "[  812.1] EXT4-fs error (device sda1): ext4_lookup:1590: comm tar: deleted inode referenced: 131",
@@ -87,7 +87,7 @@ RULES: Final = (
         "dirty",
         (
             r"(?i)UNEXPECTED INCONSISTENCY|run fsck MANUALLY|file system (?:is |was )?not (?:cleanly )?unmounted"
-            r"|needs journal recovery|qcow2: (?:Image is corrupt|Marking image as corrupt)|image is corrupt"
+            r"|needs journal recovery|qcow2: (?:Image is corrupt|Marking image as corrupt)|image (?:'\S+' )?is corrupt"
             r"|Image contains internal (?:errors|snapshots)|ERROR cluster \d+ refcount"
             r"|errors were found on the image|Bad magic number in super-block"
         ),
@@ -105,7 +105,7 @@ RULES: Final = (
             r"|ran out of memory|Cannot allocate memory|\bENOMEM\b|fatal error: runtime: out of memory"
             r"|std::bad_alloc|virtual memory exhausted|\bMemoryError\b|memory exhausted|out of memory\b"
             r"|failed to allocate memory|Cannot set up guest memory|insufficient memory"
-            r"|not enough (?:free )?memory|JavaScript heap out of memory|OutOfMemoryError"
+            r"|not (?:have )?enough (?:free )?memory|JavaScript heap out of memory|OutOfMemoryError"
             r"|There is insufficient memory for the Java Runtime|Container killed on request. Exit code is 137"
             r"|Java heap space|GC overhead limit exceeded|internal compiler error: Killed|c(?:\+\+|c"
             r"|lang)(?:\+\+)?: fatal error: Killed signal|g(?:\+\+|cc|fortran): fatal error: Killed|collect2: fatal error: .*Killed|anaconda.*(?:not enough"
@@ -121,7 +121,7 @@ RULES: Final = (
         "resource",
         (
             r"(?i)fork: (?:retry: )?(?:Resource temporarily unavailable|Cannot allocate)|(?:can't|cannot|unable to"
-            r"|could not) (?:fork|create (?:new )?(?:native )?thread|start new thread)|pthread_create failed"
+            r"|could not) (?:fork|create (?:new )?(?:native )?thread|start new thread)|pthread_create\b.*(?:failed|unavailable)"
             r"|unable to create new native thread|Resource temporarily unavailable.*(?:fork|clone|thread)"
             r"|runtime: failed to create new OS thread|BlockingIOError.*\[Errno 11\]|pids? limit"
         ),
@@ -155,12 +155,12 @@ RULES: Final = (
         "mount.busy",
         "dirty",
         (
-            r"(?i)(?:rm|rmdir|umount|losetup|mkfs\S*|mke2fs|wipefs|parted|sgdisk|sfdisk|dmsetup|lvremove|vgremove"
+            r"(?i)(?:rm|rmdir|umount|losetup|mdadm|kpartx|partprobe|qemu-nbd|resize2fs|mkswap|lvcreate|vgcreate|mkfs\S*|mke2fs|wipefs|parted|sgdisk|sfdisk|dmsetup|lvremove|vgremove"
             r"|pvcreate|cryptsetup|mount|btrfs|zpool|unlink|mv): .{0,200}(?:device or resource busy|target is busy"
             r"|is (?:apparently )?in use|busy)|umount.*target is busy|is (?:already )?mounted; will not make"
             r"|contains a mounted filesystem|Device or resource busy: '|\[Errno 16\]|\bEBUSY\b"
             r"|Can't open /dev/\S+ exclusively|is apparently in use by the system|Logical volume .* (?:in use"
-            r"|contains a filesystem in use)|already mounted or mount point busy"
+            r"|contains a filesystem in use)|already mounted (?:or mount point busy|on )"
         ),
         "rm: cannot remove '/work/root/proc': Device or resource busy",
         "udevadm: device or resource busy, ignoring",
@@ -214,7 +214,7 @@ RULES: Final = (
         (
             r"(?i)^mount: .*(?:wrong fs type|special device .* does not exist|unknown filesystem type"
             r"|can't find in /etc/fstab|mount point does not exist|must be superuser|failed to setup"
-            r"|permission denied|bad option)|mount\(2\) system call failed|mount error\(\d+\)"
+            r"|permission denied|bad option|only root can)|mount\(2\) system call failed|mount error\(\d+\)"
             r"|mount\.nfs: .*(?:denied|no such)"
         ),
         (
@@ -244,10 +244,9 @@ RULES: Final = (
         "config",
         (
             r"(?i)Error: (?:Could not stat device|Unable to satisfy all constraints"
-            r"|The location .* is outside of the device|unrecognised disk label"
-            r"|Partition\(s\) .* have been written, but we have been unable)|(?:file ?system|partition"
+            r"|The location .* is outside of the device|unrecognised disk label)|(?:file ?system|partition"
             r"|image) (?:is )?too small|(?:Volume group|Physical volume|Logical volume) .*(?:not found"
-            r"|doesn't exist|cannot process)|Device /dev/\S+ (?:not found|excluded by a filter)|does not fit (?:in"
+            r"|doesn't exist|cannot process)|Device /dev/\S+ (?:not found|excluded by a filter)|\bPartition doesn't exist|does not fit (?:in"
             r"|into|on) |will not fit|would be larger than|exceeds the size of the"
         ),
         "Error: Can't have a partition outside the disk! image too small",
@@ -260,7 +259,7 @@ RULES: Final = (
         (
             r"(?i)Failed to get (?:shared )?\"?write\"? lock|Is another process using the image"
             r"|lock (?:is )?(?:already )?held by|(?:could not|unable to|cannot|failed to|can't) (?:acquire|obtain"
-            r"|get|take|lock) (?:an? |the )?(?:exclusive |shared |state |file |write |build |global )?lock"
+            r"|get|take|lock) (?:an? |the )?(?:[\w-]+ ){0,3}lock\b"
             r"|resource (?:is )?locked by|database is locked|blocked by another (?:process|job|run)"
             r"|another (?:process|instance|build|job|operation) (?:is |has )?(?:already )?(?:running|using"
             r"|in progress|locked|holding)|Waiting for (?:another|other) .* lock|timeout.*(?:waiting for"
@@ -276,7 +275,7 @@ RULES: Final = (
     Rule(
         "device.busy",
         "contention",
-        r"(?i)device or resource busy|resource (?:is )?busy\b|resource temporarily unavailable",
+        r"(?i)device or resource busy|been unable to inform the kernel of the change|resource (?:is )?busy\b|resource temporarily unavailable",
         "open /dev/kvm: Device or resource busy",
         "device ready",
         weight=SYMPTOM - 8,

@@ -24,7 +24,7 @@ RULES: Final = (
         "test",
         (
             r"^(?:FAILED|ERROR) \S+\.py(?:::|\b)|^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s"
-            r"|^[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|^E +(?:AssertionError|assert )"
+            r"|^[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|^E +(?:AssertionError|assert |Failed: )"
             r"|^\S+\.py:\d+: (?:AssertionError|Failed)"
         ),
         "FAILED tests/test_image.py::test_package[nano]",
@@ -68,7 +68,7 @@ RULES: Final = (
             r"|^test \S+ \.\.\. FAILED|panicked at|FAILED \((?:failures|errors)=\d+|\[  FAILED  \]"
             r"|[1-9]\d* (?:assertions?|tests?|specs?|scenarios?|checks?) (?:have |has )?failed|failed tests?: [1-9]"
             r"|Test(?:s)? (?:failed|FAILED)\b|make(?:\[\d+\])?: \*\*\* \[.*\b(?:check|test)\b.*\] Error"
-            r"|Failures: [1-9]\d*\b|BATS.*fail|npm (?:ERR!|error) Test failed"
+            r"|^\d+ tests?, [1-9]\d* failures?|^ *\(in test file \S+, line \d+\)|Failures: [1-9]\d*\b|BATS.*fail|npm (?:ERR!|error) Test failed"
         ),
         "--- FAIL: TestBoot (0.02s)",
         "0 tests failed",

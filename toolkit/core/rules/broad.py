@@ -1,0 +1,209 @@
+"""The words of a cause in any tool's mouth, heard near the end of an output where no known phrase says more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from toolkit.core.rules.rule import BROAD, Rule
+
+if TYPE_CHECKING:
+    from toolkit.core.classes import FailureClass
+
+_NO: Final = (
+    r"(?i)\b(?:no|without|zero|0) (?:errors?|failures?|problems?|conflicts?|issues?)\b|\b(?:warn(?:ing)?|note|info|debug"
+    r"|notice|hint)\b|^W: |\bif \[|^ *[{#\"+]|\b(?:checking|testing|looking) (?:for|whether)\b|\bassert\b|^E  +"
+    r"|^\[ *\d+\.\d+\]|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing :|Requirement already"
+    r"|Created|Switched|Merge|Running)\b|^-- |systemd-udevd|\bif ! "
+    r"|\bdelaying\b|sudo: unable to resolve|^\s*(?:export |set |local |- )?\w+ ?[=:]+ ?[\w\"'/$.-]+$|\bignor|\bskip|\bnot fatal\b|\b(?:set|defaults?) to\b|\bretry(?:ing)?\b"
+)
+_GONE: Final = r"(?:not (?:be )?(?:found|available|installed|installable)|missing|does(?: not|n't) exist|unavailable)"
+_WIRE: Final = (
+    r"\b(?:download|fetch|connect|connection|socket|mirror|peer|proxy|dns|resolver|network|registry|tunnel|ssh|https?"
+    r"|tcp|tls|transfer|upload|clon|dial|keyserver|remote (?:host|end|server)|nameserver|repository|request|handshake)(?:s|es|ed|ing)?\b"
+)
+
+
+def _broad(  # noqa: PLR0913, PLR0917 - the columns of a table
+    name: str, means: FailureClass, match: str, example: str, counterexample: str, weight: int = BROAD
+) -> Rule:
+    return Rule(f"broad.{name}", means, f"(?i){match}", example, counterexample, weight=weight, unless=_NO)
+
+
+RULES: Final = (
+    _broad(
+        "test",
+        "test",
+        r"\b(?:tests?|checks?|specs?|scenarios?|controls?|assertions?|examples?|compliance|validation|verification)\b.*"
+        r"\b(?:failed|failing|failures?|violat\w+|did not pass|not met)\b|\b[1-9]\d* of \d+ (?:\w+ )?failed\b"
+        r"|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
+        r"|controls?|specs?) (?:did not pass|failed|failing)|\bexpected\b.*\b(?:but|got|found|actual|instead)\b"
+        r"|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
+        "acceptance: 3 of 14 checks did not pass",
+        "all checks passed",
+        weight=BROAD - 1,
+    ),
+    _broad(
+        "rate",
+        "rate_limited",
+        r"\btoo many (?:requests|concurrent|api calls|calls|pulls|downloads)|\bslow down\b|\bthrottl(?:ed|ing)\b"
+        r"|\b(?:requests?|calls|pulls|downloads) per (?:second|minute|hour|day)\b.*\b(?:exceeded|reached|limit)"
+        r"|\b(?:request|api|call|download|pull) (?:limit|quota)s? (?:was |has been )?(?:reached|exceeded|hit)",
+        "fetcher: the daily API limit was reached, slow down",
+        "limits are fine",
+        weight=BROAD + 6,
+    ),
+    _broad(
+        "resource",
+        "resource",
+        r"\b(?:out of|too (?:small|little|few|low)|not enough|not have enough|insufficient|exhaust\w+|exceed\w+|no more|ran out of|lack(?:s|ing)? (?:of )?)\b.*"
+        r"\b(?:memory|ram|swap|disk|space|file ?system|storage|inodes?|handles?|descriptors?|threads|processes|quota|blocks|cpus?"
+        r"|cores)\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
+        r"|exceeded|overflow)",
+        "imager: the scratch volume is full",
+        "memory 2048 MB",
+        weight=BROAD + 6,
+    ),
+    _broad(
+        "contention",
+        "contention",
+        r"\b(?:locked|in use|used|held|owned|claimed|busy|taken) (?:already )?(?:by|with) (?:an|some|the )?other\b"
+        r"|\b(?:another|other|concurrent) (?:process|build|job|run|instance|user|operation|transaction|deployment"
+        r"|update)s?\b.*\b(?:running|using|holds?|progress|active|already|locked)\b"
+        r"|\b(?:acquire|acquiring|obtain|obtaining|get|getting|take|taking|waiting (?:for|on)|wait for)\b.*\b(?:lock"
+        r"|mutex|lease|semaphore)\b|\block(?:file)? (?:is |was )?(?:already )?(?:held|taken|present|busy|exists)",
+        "imager: cannot take the lease of pool 3",
+        "the lock was released",
+        weight=BROAD + 7,
+    ),
+    _broad(
+        "auth",
+        "auth",
+        r"\b(?:tokens?|credentials?|passwords?|passphrases?|logins?|licen[cs]es?|api keys?|access keys?|secrets?)\b.*"
+        r"\b(?:expired|invalid|denied|rejected|revoked|wrong|incorrect|missing|not (?:valid|accepted|set|found"
+        r"|provided))\b|\b(?:invalid|expired|wrong|incorrect|bad|missing|no) (?:\w+ )?(?:tokens?|credentials?|passwords?"
+        r"|passphrases?|licen[cs]e|api key|access key)\b|\b(?:not|un)[ -]?(?:authori[sz]ed|authenticated|permitted|entitled|allowed to)\b"
+        r"|\bpermission to \S+ denied\b|\b(?:access|permission|authori[sz]ation) (?:was |is )?(?:denied|refused|missing|required)\b",
+        "depot: the deploy token was not accepted",
+        "token loaded",
+        weight=BROAD + 4,
+    ),
+    _broad(
+        "network",
+        "network",
+        rf"{_WIRE}.*\b(?:timed? ?-?out|reset|refused|unreachable|dropped|interrupted|aborted|disconnect\w*|hung up"
+        r"|broken|lost|stalled|unexpectedly|incomplete|unresponsive|deadline exceeded|closed (?:before|by|prematurely)"
+        r"|terminated)\b"
+        r"|\b(?:downloads?|fetch|upload|transfer|connection|keyserver|handshake|clone|clon)(?:ing)?\b.*\bfailed\b"
+        rf"|\bno servers? (?:suitable|could be reached)|\berrorCode=\d+ Timeout"
+        rf"|\b(?:timed? ?-?out|timeout|deadline exceeded|terminated|lost|reset|refused|unreachable|disconnected|failed|failure|error|unable|cannot"
+        rf"|could not|couldn't|can't) .*(?:{_WIRE}|\breach\b|\bresolv(?:e|ing)\b)",
+        "depot: lost the tunnel in the middle of the transfer",
+        "connected to the mirror",
+        weight=BROAD,
+    ),
+    _broad(
+        "network",
+        "network",
+        r"\b(?:connection|session|stream|transfer)\b.*\b(?:terminated|closed|aborted|dropped|cut)\b.*\b(?:by|before|while|during)"
+        r"\b",
+        "depot: the connection was terminated by the remote host",
+        "connection closed",
+        weight=BROAD + 3,
+    ),
+    _broad(
+        "unavailable",
+        "unavailable",
+        r"\b(?:service|server|api|endpoint|backend|hypervisor|upstream|cluster|broker|gateway|controller|scheduler)"
+        r"s?\b.*\b(?:unavailable|overloaded|not (?:ready|responding|available|reachable)|unresponsive|maintenance"
+        r"|internal error|5\d\d)\b|\b(?:try|trying) again (?:later|in)\b|\btemporar(?:y|ily) (?:error|failure|unavailable"
+        r"|outage)|\bserver error\b|\bnot responding\b",
+        "depot: the broker is not ready",
+        "the service is running",
+        weight=BROAD + 3,
+    ),
+    _broad(
+        "infrastructure",
+        "infrastructure",
+        r"\b(?:node|host|agent|runner|worker|executor|machine|instance|vm|pod|hypervisor|channel|builder|container)\b.*"
+        r"\b(?:lost|disconnected|offline|evicted|preempted|crashed|died|disappeared|vanished|went away|gone away"
+        r"|unhealthy|rebooted|reclaimed|(?:stopped|terminated|killed) by the (?:host|hypervisor|provider|cloud|platform))\b"
+        r"|\b(?:checksum|hash|digest|md5|sha\d+|size)\w*\b.*\b(?:mismatch\w*|(?:did|do|does)(?: not|n't) match|differs?"
+        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b"
+        r"|\b(?:hardware|machine check|i/o|bus|media|sector|ecc)\b.*\b(?:errors?|failure|fault)\b",
+        "imager: builder 7 went away",
+        "host builder7",
+        weight=BROAD + 2,
+    ),
+    _broad(
+        "dirty",
+        "dirty",
+        r"\balready (?:exists?|mounted|defined|registered|attached|present|initialized|allocated|in use|bound|running)\b"
+        r"|\b(?:stale|left[- ]?overs?|orphan(?:ed)?|unclean|half[- ](?:installed|configured|written))\b"
+        r"|\binconsistent state\b|\bnot (?:empty|clean)\b|\b(?:is|are|still) (?:busy|mounted|in use)\b",
+        "imager: slot 3 is already attached",
+        "attached slot 3",
+        weight=BROAD + 1,
+    ),
+    _broad(
+        "dependency",
+        "dependency",
+        r"\b(?:packages?|dependenc(?:y|ies)|modules?|librar(?:y|ies)|artifacts?|plugins?|versions?|crates?|gems?"
+        rf"|requirements?|components?|providers?|releases?|images?)\b.*\b(?:{_GONE}|conflict\w*|incompatible|unsatisf\w*"
+        r"|unresolv\w*|unmet|unknown)"
+        r"|\bno (?:\w+ )?(?:refs?|candidates?|match(?:es)?|providers?|images?|boxes|releases?|versions?) (?:was |were )?(?:found"
+        r"|available|for|matching)\b"
+        r"|\b(?:could not find|couldn't find|cannot find|can't find|can not find|unable to (?:find|locate|resolve"
+        r"|install)|no (?:such|matching)|missing|failed to (?:install|resolve)|not find) (?:\w+ ){0,3}(?:packages?"
+        r"|dependenc(?:y|ies)|modules?|librar(?:y|ies)|artifacts?|plugins?|versions?|crates?|gems?)\b",
+        "depot: component frob-2 is not available for this release",
+        "component found",
+        weight=BROAD - 2,
+    ),
+    _broad(
+        "killed",
+        "killed",
+        r"\b(?:killed|terminated|aborted|cancell?ed|interrupted|stopped) (?:by|on|with|from|after receiving) "
+        r"|\b(?:process|daemon|job|task|command|child)\b.*\b(?:was killed|been killed|crashed|dumped core|disappeared"
+        r"|died)\b|\bcaught signal\b",
+        "imager: stopped by ops",
+        "not killed",
+        weight=BROAD + 1,
+    ),
+    _broad(
+        "stall",
+        "stall",
+        r"\bno (?:output|progress|activity|heartbeat|sign of life) (?:for|in|within|since)\b|\b(?:seems|appears)(?: to be)?"
+        r" (?:stuck|hung|hanging)|\b(?:is|got) stuck\b|\bnot making progress\b",
+        "imager: no heartbeat for 15 minutes",
+        "progress 15 %",
+        weight=BROAD + 3,
+    ),
+    _broad(
+        "timeout",
+        "timeout",
+        r"\btimed[ -]out\b|\btime-?out\W*$|\b(?:time ?limit|deadline|time-?out) (?:was |has been )?(?:exceeded|reached"
+        r"|expired|passed|waiting|after|error)\b"
+        r"|\b(?:exceeded|reached|expired|hit|passed) .*\b(?:time-?out|time limit|deadline|allotted time|time budget)\b"
+        r"|Timeout(?:Error|Exception|Expired)\b|\bdid not \w+ .*\b(?:within|in|after) \d+|\bno .* (?:after|within) \d+ ?(?:s|sec|min)"
+        r"|\btook (?:too long|longer than)\b|\bgave up (?:waiting|after)\b|\bgiving up after\b|\bafter \d+ ?(?:s|sec|seconds|m|min|minutes|h|hours)\b.*\bgiving up\b|\bwaited (?:too long|\d+)",
+        "imager: gave up waiting for the guest",
+        "finished in time",
+        weight=BROAD - 4,
+    ),
+    _broad(
+        "config",
+        "config",
+        r"\b(?:invalid|unknown|unrecogni[sz]ed|unsupported|undefined|unexpected|illegal|malformed|bad|wrong|duplicate"
+        r"|missing|ambiguous|obsolete|mandatory|required)\b.*\b(?:options?|arguments?|parameters?|keys?|settings?|values?"
+        r"|directives?|sections?|fields?|variables?|format|syntax|propert(?:y|ies)|attributes?|types?|names?|commands?"
+        r"|files?|paths?|profiles?|flags?|tokens?|identifiers?|statements?|characters?|elements?|formats?)\b"
+        r"|\b(?:is|was|are|were) not (?:defined|set|specified|configured|supported|allowed|valid|recogni[sz]ed|declared"
+        r"|a valid|a directory|a file|executable|writable|readable|signed)\b|\bmust (?:be|not|have|specify|contain|exist)\b"
+        r"|\b(?:cannot|can't|could not|couldn't|failed to|unable to) (?:find|open|read|parse|load|write|create|locate"
+        r"|access|stat|execute|compile|decode|render|evaluate)\b|\b(?:does not|doesn't|did not) (?:exist|support|match"
+        r"|contain|accept)\b|\bno such\b|\bnot found\b|\bexpected .{1,30} (?:after|before|at)\b|\b(?:syntax|parse|parsing|compile|compilation|template|configuration) errors?\b",
+        "imager: the layout must specify a boot slot",
+        "the layout was read",
+        weight=BROAD - 6,
+    ),
+)
