@@ -172,18 +172,46 @@ def logs(
 
 
 def why(
-    build: BuildArgument = None, as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None
+    build: BuildArgument = None,
+    as_json: JsonOption = False,
+    ci: Annotated[
+        bool, typer.Option("--ci", help="Tell the CI system around us: annotations, folded output, job summary.")
+    ] = False,
+    system: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --ci: github, gitlab, azure, buildkite, teamcity, jenkins.")
+    ] = None,
+    junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write a JUnit report there; - is stdout.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Say why a build stands where it stands: what failed, the proof, the decision and what other phases would do.
+
+    In a CI job, `toolkit why --ci` is a step behind the build, run whatever became of it: the build's own output stays
+    as it is. The system is recognised by its environment.
 
     Examples:
 
       toolkit why
 
       toolkit why b-0007 --json
+
+      toolkit why --ci --junit states.xml
     """
-    with history_of(open_project(project), store) as kept:
+    here = open_project(project)
+    with history_of(here, store) as kept:
         progress = kept.progress(row_of(kept, build).build)
+    if junit is not None:
+        from toolkit.cli.ci import write_whole
+        from toolkit.exporters.junit import junit as report
+
+        write_whole(junit, report(progress))
+    if ci or system is not None:
+        from toolkit.cli.ci import tell_ci
+
+        tell_ci(progress, here.directory, system)
+        return
+    if junit is not None and not as_json:
+        return
     failed = [each for each in progress.attempts if each.status == "failed"]
     if as_json:
         print_json({"build": progress.build, "status": progress.status, "failures": [_why(each) for each in failed]})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from toolkit.core.moments import duration_text
+from toolkit.core.visible import safe
 from toolkit.live import words
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ NUMBERS: Final = frozenset({"State", "Run", "Attempt", "Took"})
 
 def text(told: object) -> str:
     """Give what somebody else wrote so that it is text wherever it stands."""
-    return escape(words.safe(str(told)))
+    return escape(safe(str(told)))
 
 
 def fragment(view: View) -> str:

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.core.visible import safe
 from toolkit.live import words
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def screen(view: View, width: int, *, nothing: str, height: int | None = None, f
     elif builds:
         parts.pop()
     if view.trouble:
-        parts.append(_line(words.safe(view.trouble), "bold red"))
+        parts.append(_line(safe(view.trouble), "bold red"))
     if foot:
         parts.append(_line(foot, FAINT))
     return Group(*parts)
@@ -67,17 +68,17 @@ def _block(each: LiveBuild, view: View, width: int) -> list[RenderableType]:
     head = Table.grid(expand=True)
     head.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     head.add_column(no_wrap=True, justify="right")
-    name = Text.assemble((words.safe(each.build), "bold"), "  ", words.title(each))
+    name = Text.assemble((safe(each.build), "bold"), "  ", words.title(each))
     head.add_row(name, Text(f" {words.doing(each, view.at_ms)}", style=style))
     block: list[RenderableType] = [head, _line(f"  {words.place(each, view.at_ms)}")]
     block += [_line(f"  {note}", style if each.held or each.waiting else "") for note in words.notes(each, view)]
     if each.held:
-        block.append(_line(f"  toolkit release {words.safe(each.build)} lets it go on", FAINT))
+        block.append(_line(f"  toolkit release {safe(each.build)} lets it go on", FAINT))
     block += [_line(f"  {sentence}") for sentence in words.done(each, view.at_ms)]
     if (bar := _bar(each, view, width)) is not None:
         block.append(bar)
     if each.said and not each.is_over:
-        block.append(_line(f"  | {words.safe(each.said)}", FAINT))
+        block.append(_line(f"  | {safe(each.said)}", FAINT))
     return block
 
 

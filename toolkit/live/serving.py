@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from toolkit.core.interchange import build_record
+from toolkit.core.visible import safe
 from toolkit.errors import NotFound, Refused, StoreUnavailable, ToolkitError, UsageError
 from toolkit.live import pages, words
 from toolkit.live.eyes import Eyes
@@ -137,13 +138,13 @@ class Serving:
             raise
         word, build = request.url.path.strip("/"), form.get("build", "")
         client = "" if request.client is None else request.client.host
-        who = words.safe(form.get("who", "").strip()[:LONGEST_NAME]) or "somebody"
+        who = safe(form.get("who", "").strip()[:LONGEST_NAME]) or "somebody"
         by = f"{who} (from {client}, by the web page)"
-        note = words.safe(form.get("note", "").strip()[:LONGEST_NOTE]) or None
+        note = safe(form.get("note", "").strip()[:LONGEST_NOTE]) or None
         wish = WISHES[word](by, note)
         progress = await self._ask(lambda: self._say(build, wish))
         self._view = None
-        self._log(f"{word} {words.safe(build)}: {by}{f': {note}' if note else ''}")
+        self._log(f"{word} {safe(build)}: {by}{f': {note}' if note else ''}")
         if _wants_json(request):
             return JSONResponse(build_record(progress))
         return RedirectResponse(f"build?id={quote(build, safe='')}", status_code=303)

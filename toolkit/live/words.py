@@ -6,21 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from toolkit.core.moments import duration_text
+from toolkit.core.visible import safe
 from toolkit.live.view import elapsed, state_elapsed
 
 if TYPE_CHECKING:
     from toolkit.live.view import LiveBuild, View
 
 DASH = "\N{EN DASH}"
-
-
-def safe(text: str) -> str:
-    """Give text in which everything that commands a terminal, or turns text around, is a visible sign instead."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else _visible(each) for each in text)
-
-
-def _visible(sign: str) -> str:
-    return " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def title(each: LiveBuild) -> str:

@@ -1,0 +1,1 @@
+"""What happened, in the words of other systems: a file each, from facts to what they read."""
