@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.opening import ProjectOption, StoreOption
+from toolkit.cli.resuming import ForceOption, FromOption, OnlyOption, ThroughOption
 
 
 def register(cli: typer.Typer) -> None:
@@ -31,6 +32,10 @@ def run(
     limits: Annotated[
         bool, typer.Option("--limits", help="Obey `timeout` and `stall` of toolkit.toml in track-only, too.")
     ] = False,
+    from_: FromOption = None,
+    through: ThroughOption = None,
+    only: OnlyOption = None,
+    force: ForceOption = False,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> int:
@@ -38,7 +43,8 @@ def run(
 
     Its exit code is the build's, and a build that dies of a signal makes it die of the same signal. In track-only
     nothing else changes. Without a command the `run` entries of the pipeline's states are executed. A run after a
-    failure continues the same build (a start-over), whoever restarted it.
+    failure continues the same build (a start-over), whoever restarted it. With `--from` or `--only` it goes on as
+    `toolkit resume` does; a build that stops behind `--through` or `--only` stays unfinished, to be resumed.
 
     Examples:
 
@@ -51,8 +57,8 @@ def run(
     from toolkit.cli.light_run import run_light
 
     options = {
-        "build": build, "target": target, "label": label, "phase": phase, "limits": limits,
-        "project": project, "store": store,
+        "build": build, "target": target, "label": label, "phase": phase, "limits": limits, "from": from_,
+        "through": through, "only": only, "force": force, "project": project, "store": store,
     }  # fmt: skip
     return run_light({name: value for name, value in options.items() if value}, command or [])
 

@@ -6,15 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import NotFound, NothingRecorded, Refused, UsageError
+from toolkit.cli.parts import asked_of, foresee
+from toolkit.errors import NotFound, NothingRecorded, Refused
+from toolkit.supervise.selecting import WHOLE
 
 if TYPE_CHECKING:
-    from toolkit.core.codes import StateCode
-    from toolkit.core.progress import Progress
     from toolkit.project import Project
-    from toolkit.store import Store
     from toolkit.supervise.resuming import Recorded
-    from toolkit.supervise.selecting import Selection
 
 
 def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
@@ -26,7 +24,7 @@ def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     from toolkit.supervise.resuming import last_recorded, may_go_on, to_resume
     from toolkit.supervise.runner import warn
 
-    project = _project(options)
+    project, asked = _project(options), asked_of(options, ())
     url = store_url(project, options.get("store"))
     if url.startswith("sqlite:") and not os.path.exists(sqlite_path(url)):
         raise NothingRecorded("no build has been recorded yet")
@@ -36,7 +34,8 @@ def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
         progress = to_resume(store, project, options.get("build"), say=warn)
         may_go_on(progress, project)
         recorded = last_recorded(store.events(progress.build))
-        _check(options, project, store, progress)
+        if asked != WHOLE:
+            foresee(store, project, "full-resume", asked, progress)
     finally:
         store.close()
     words = tuple(command) or recorded.command
@@ -60,32 +59,6 @@ def _project(options: Mapping[str, Any]) -> Project:
     if where is not None and not os.path.isdir(where):
         raise NotFound(f"there is no project folder {where}", hint="Name a folder that exists with --project.")
     return load_project(where or find_project(os.getcwd()))
-
-
-def asked_of(options: Mapping[str, Any], states: Sequence[StateCode]) -> Selection:
-    """Understand `--from`, `--through`, `--only` and `--force`; UsageError or NotFound."""
-    from toolkit.core.codes import parse_code
-    from toolkit.supervise.selecting import selection
-
-    codes: dict[str, StateCode | None] = {}
-    for name in ("from", "through", "only"):
-        try:
-            codes[name] = None if options.get(name) is None else parse_code(str(options[name]))
-        except ValueError as error:
-            raise UsageError(f"--{name}: {error}", hint="List the states with `toolkit plan`.") from None
-    return selection(states, codes["from"], codes["through"], codes["only"], force=bool(options.get("force")))
-
-
-def _check(options: Mapping[str, Any], project: Project, store: Store, progress: Progress) -> None:
-    """Refuse now what could only stop later, with half of it done."""
-    if not any(options.get(name) is not None for name in ("from", "through", "only", "force")):
-        return
-    from phases import phase
-    from toolkit.supervise.planning import learn, plan, states_of
-
-    experience = learn(store, project.pipeline.name)
-    asked = asked_of(options, [each.code for each in states_of(project, progress, experience)])
-    plan(progress, project, phase("full-resume"), experience=experience, asked=asked)
 
 
 def _go_to(recorded: Recorded, project: Project, options: Mapping[str, Any]) -> dict[str, str]:

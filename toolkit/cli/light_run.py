@@ -7,7 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from toolkit.cli.parts import asked_of, foresee
 from toolkit.errors import BuildLeased, ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
+from toolkit.supervise.selecting import WHOLE
 
 if TYPE_CHECKING:
     from toolkit.core.phase import PhaseName
@@ -34,6 +36,8 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     wanted = _wanted(project, options, command)
     try:
         store = _store(project, options)
+        if wanted.asked != WHOLE and options.get("reason") != "resume":
+            _check(store, project, wanted)
         runner = Runner(project, store, _with_trial(project, store, wanted), _phases)
     except (StoreUnavailable, BuildLeased) as error:
         if project.acts(wanted.override) or not command:
@@ -60,9 +64,7 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
     restarts = project.pipeline.restarts
     at: int | None = None
     while True:
-        entry = runner.entry(at) if wanted.command and wanted.reason != "start-over" else ""
-        command = ("/bin/sh", "-c", entry) if entry else wanted.command
-        ended = runner.wrap(command, extra) if command else runner.pipeline(extra)
+        ended = runner.go(extra, at)
         runner.after(ended)
         following = runner.next_run(ended)
         if following is None or (following.reason == "start-over" and restarts == 0):
@@ -105,15 +107,27 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
             "there is nothing to run: no command was given, and no state in toolkit.toml has a `run` entry",
             hint="Write `toolkit run -- ./build.sh`, or give the states `run = …`.",
         )
-    override = _phase(options.get("phase"))
     labels = dict(_label(each) for each in options.get("label") or ())
+    asked = asked_of(options, ())
+    override = _phase(options.get("phase")) or (None if asked.first is None else "full-resume")
     trial = Trial(share=project.share, rest=project.rest_phase) if project.share < 1 else None
     return Wanted(
         pipeline=project.pipeline.name, target=options.get("target"), build=options.get("build"), labels=labels,
         phase=project.phase, override=override, trial=trial,
         link_window=project.pipeline.link_window, command=tuple(command), reason=options.get("reason"),
-        limits=bool(options.get("limits")), lease=lease_seconds() if project.acts(override) else None,
+        limits=bool(options.get("limits")), lease=lease_seconds() if project.acts(override) else None, asked=asked,
     )  # fmt: skip
+
+
+def _check(store: Store, project: Project, wanted: Wanted) -> None:
+    """Refuse a part of a pipeline before anything runs, when it could only stop half-way."""
+    from toolkit.supervise.linking import build_to_continue, settle
+
+    row = build_to_continue(store, wanted)
+    if row is not None:
+        settle(store, row)
+    phase = wanted.override or wanted.phase
+    foresee(store, project, phase, wanted.asked, None if row is None else store.progress(row.build))
 
 
 def _with_trial(project: Project, store: Store, wanted: Wanted) -> Wanted:

@@ -125,7 +125,7 @@ def _standing(store: Store, project: Project, build: str | None) -> Progress | N
 
 def _planned(store: Store | None, project: Project, progress: Progress | None, options: dict[str, Any]) -> Plan:
     from phases import phase
-    from toolkit.cli.light_resume import asked_of
+    from toolkit.cli.parts import asked_of
     from toolkit.supervise.planning import Experience, learn, plan, states_of
 
     experience = Experience() if store is None else learn(store, project.pipeline.name)

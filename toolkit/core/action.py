@@ -80,3 +80,5 @@ class Stop(Action):
     name: ClassVar[str] = "stop"
     resumable: bool = False
     """The next run goes on at the failed state rather than at the first."""
+    exit_code: int = 0
+    """What a build that stops before a state, without a failure, ends with."""

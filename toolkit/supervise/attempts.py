@@ -48,6 +48,10 @@ class Attempts:
             self._control.end(cause, part, grace=self._grace[part])
         return part is not None
 
+    def end_build(self, cause: Cause) -> None:
+        """End all of the build before its time."""
+        self._control.end(cause)
+
     def over(self, state: int, attempt: int) -> Cause | None:
         """An attempt has ended; tell why when it was ended by us."""
         part = self._parts.get((state, attempt))

@@ -6,6 +6,7 @@ import os
 import signal as signals
 from typing import TYPE_CHECKING, Protocol
 
+from toolkit.core.action import Stop
 from toolkit.core.codes import parse_code
 from toolkit.errors import BuildLeased
 
@@ -136,6 +137,8 @@ class Conductor:
             action = self.decider.before(code, name)
             if action.name == "reuse":
                 return self._give_again(code, asked)
+            if isinstance(action, Stop):
+                return f"stop {action.exit_code}"
         attempt = self._start(code, name, asked.owner)
         guard = "guard" if self.decider is not None and self.decider.may_retry(code, name) else "-"
         return f"run {attempt} {guard} - -"
@@ -184,6 +187,9 @@ class Conductor:
                     self.ledger.complete(each)
             self.entering(marker.code)
             self._by_marker.add((marker.code, self._start(marker.code, marker.name)))
+            if self.decider is not None and self.decider.is_behind(marker.code):
+                self.decider.before(marker.code, marker.name)
+                self._attempts.end_build("asked")  # nobody waits for an answer
             return
         attempt = self._open(marker.code)
         if attempt is None:
@@ -192,8 +198,8 @@ class Conductor:
         if attempt is not None and marker.status == "completed":
             self._over(attempt)
             self.ledger.complete(attempt)
-        elif attempt is not None:
-            self._fail(attempt, marker.reason or "the build said so")
+        elif attempt is not None and (self.decider is None or not self.decider.is_behind(marker.code)):
+            self._fail(attempt, marker.reason or "the build said so")  # else it is we who are ending it
 
     def unrecorded(self, asked: Request) -> str:
         """Give the answer that lets a shell go on as it would without us."""
@@ -203,16 +209,17 @@ class Conductor:
 
     def finish(self, ended: Ended) -> None:
         """The build is over: close what it left open and record how it ended."""
-        stopped = was_stopped(ended)
+        left_off = self._left_off(ended)
+        stopped = f"stopped by {signal_name(ended.stopped_by)}" if was_stopped(ended) else left_off
         progress = self.ledger.progress
-        if not any(each.run == progress.run for each in progress.attempts) and not progress.states:
+        if not left_off and not any(each.run == progress.run for each in progress.attempts) and not progress.states:
             self.ledger.start(START, "start", seconds_ago=ended.seconds)
         for attempt in self.ledger.progress.open_attempts():
             self._close(attempt, ended, stopped=stopped)
         outcome: RunOutcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"
         self.ledger.end(
             outcome, exit_code=ended.exit_code, signal=ended.signal, duration=round(ended.seconds, 3),
-            reason=f"stopped by {signal_name(ended.stopped_by)}" if stopped else None,
+            reason=stopped or None,
         )  # fmt: skip
 
     def _after(self, attempt: Attempt, asked: Request, exit_code: int) -> str | None:
@@ -260,9 +267,16 @@ class Conductor:
         """Say why an attempt that ended well did not reach its milestone; empty when it did."""
         return "" if self.decider is None else self.decider.verify(attempt.state)
 
-    def _close(self, attempt: Attempt, ended: Ended, *, stopped: bool) -> None:
+    def _left_off(self, ended: Ended) -> str:
+        """Say why a build that nothing is wrong with ended before its last state; empty when it did not."""
+        stop = None if self.decider is None else self.decider.stopped
+        if stop is None or (ended.cause != "asked" and (self._by_marker or ended.exit_code != stop.exit_code)):
+            return ""  # told only by a marker, it may have been over before it could be ended
+        return stop.reason
+
+    def _close(self, attempt: Attempt, ended: Ended, *, stopped: str) -> None:
         if stopped:
-            self.ledger.interrupt(attempt, f"stopped by {signal_name(ended.stopped_by)}")
+            self.ledger.interrupt(attempt, stopped)
         elif ended.exit_code != 0 or ended.cause is not None:
             self._fail_with(attempt, ended)
         elif self._owners.get((attempt.state, attempt.attempt), os.getpid()) in {os.getpid(), ended.pid}:

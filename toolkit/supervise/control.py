@@ -15,7 +15,7 @@ from toolkit.supervise.tree import Kin, children_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Cause = Literal["timeout", "stall", "stopped", "fatal", "lost"]
+Cause = Literal["timeout", "stall", "stopped", "fatal", "lost", "asked"]
 
 GRACE_SECONDS = 10.0
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from phases import Decide
 from toolkit.core import events as ev
-from toolkit.core.action import Action, Hold, Reuse, Run
+from toolkit.core.action import Action, Hold, Reuse, Run, Stop
 from toolkit.core.policy import Policy
 from toolkit.core.situation import Situation, after_failure, before_attempt
 from toolkit.core.values import Value
 from toolkit.supervise.incidents import breaker_for
 from toolkit.supervise.ledger import now_ms
+from toolkit.supervise.selecting import WHOLE, Selection, narrowed
 
 if TYPE_CHECKING:
     from toolkit.core.pipeline import StateConfig
@@ -55,8 +56,12 @@ class Decider:
         *,
         herald: Herald,
         phase: str | None,
+        asked: Selection = WHOLE,
     ) -> None:
-        """Decide as `project` says, which may change between states; `phase` overrides the phases of all its states."""
+        """Decide as `project` says, which may change between states; `phase` overrides the phases of all its states.
+
+        `asked` narrows what runs.
+        """
         self.project = project
         self._store = store
         self._ledger = ledger
@@ -65,8 +70,11 @@ class Decider:
         self._herald = herald
         self._override = phase
         self._followed: dict[int, str] = {}
+        self._asked = asked
         self._ran_again: int | None = None
         self.last: Action | None = None
+        self.stopped: Stop | None = None
+        """Why the build does not go on to a state, though nothing failed."""
 
     def enter(self, code: int) -> None:
         """A state begins: it follows the phase that is in force now until it has ended, retries included."""
@@ -85,7 +93,9 @@ class Decider:
             self._ledger.progress, config, now_ms=now_ms(), validity=self._validity(phase, config),
             ran_again=self._ran_again, resume=self.resume,
         )  # fmt: skip
-        action = self._phases.decide(phase)(situation, self.project.policy)
+        action = narrowed(self._phases.decide(phase), self._asked)(situation, self.project.policy)
+        if isinstance(action, Stop):
+            self.stopped = action
         if isinstance(action, Run) and situation.validity is not None and self._ran_again is None:
             self._ran_again = code
         if isinstance(action, Reuse):
@@ -141,6 +151,10 @@ class Decider:
             self._herald.broken(failed)
         self.last = action
         return Answer(action=action, wait=wait or 0.0)
+
+    def is_behind(self, code: int) -> bool:
+        """Tell whether a state lies behind the last one that was asked for."""
+        return self._asked.last is not None and code > self._asked.last
 
     @property
     def resume(self) -> Any:  # noqa: ANN401 - a literal of the situation
@@ -206,7 +220,7 @@ class Decider:
         return f"state {code}: {wrong}" if wrong else ""
 
     def _validity(self, phase: str, config: StateConfig) -> Validity | None:
-        if phase != "full-resume":
+        if phase != "full-resume" or self._asked.runs(config.code):
             return None
         from toolkit.supervise.validity import validity
 

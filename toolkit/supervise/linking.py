@@ -14,6 +14,7 @@ from toolkit.errors import BuildLeased, Refused
 from toolkit.supervise.holder import HERE, is_dead, spoken, this_process
 from toolkit.supervise.lease import holder_is_gone, seconds_left
 from toolkit.supervise.ledger import now_ms
+from toolkit.supervise.selecting import WHOLE, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,8 @@ class Wanted(Value):
     """Seconds for which the run counts as supervised without a sign of life; None where runs may stand side by side."""
     reason: ev.RunReason | None = None
     """Why the run of an existing build begins, where that is not what its phase always does."""
+    asked: Selection = WHOLE
+    """The part of the pipeline that is to run."""
 
 
 def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = None) -> Writer:
@@ -59,7 +62,7 @@ def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = 
 
     `say` is told when that takes a while. A build that nobody named is not fought for: a new one is begun.
     """
-    known = _build_to_continue(store, wanted)
+    known = build_to_continue(store, wanted)
     if known is not None:
         try:
             return _continue(store, wanted, known, say)
@@ -153,7 +156,8 @@ def settle_all(store: Store) -> int:
     return sum(settle(store, row) for row in store.builds(status="in_progress"))
 
 
-def _build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:
+def build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:
+    """Give the build that a run belongs to; None when it begins one. Refused when the one named is over."""
     if wanted.build == "new":
         return None
     if wanted.build is not None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core import events as ev
+from toolkit.core.action import Reuse, Stop
 from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
 from toolkit.core.values import Value
@@ -25,6 +26,7 @@ from toolkit.supervise.logs import log_directory, logs_directory, state_director
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
+from toolkit.supervise.selecting import WHOLE
 from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
 
@@ -78,7 +80,8 @@ class Runner:
         self._phases = phases
         self._rereader = Rereader(project)
         self._herald: Herald | None = None
-        self.decider = self._decider() if project.acts(wanted.override, rest=writer.progress.arm == "old") else None
+        acts = project.acts(wanted.override, rest=writer.progress.arm == "old") or wanted.asked != WHOLE
+        self.decider = self._decider() if acts else None
         self._wait = 0.0
         self.control = Control()
         self.ledger.on_lost = lambda: self.control.end("lost")
@@ -95,7 +98,17 @@ class Runner:
         self.conductor.helpers = self.wire
         self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
 
-    def wrap(self, command: Sequence[str], extra: Mapping[str, str]) -> Ended:
+    def go(self, extra: Mapping[str, str], at: int | None = None) -> Ended:
+        """Run the build as it was asked for: its command, or the pipeline's own; `at` names a state that is retried."""
+        if not self.wanted.command:
+            return self._pipeline(extra)
+        entry = self._entry(at)
+        stop = None if self.decider is None else self.decider.stopped
+        if stop is not None or entry is None:
+            return self._nothing(0 if stop is None else stop.exit_code)
+        return self._wrap(("/bin/sh", "-c", entry) if entry else self.wanted.command, extra)
+
+    def _wrap(self, command: Sequence[str], extra: Mapping[str, str]) -> Ended:
         """Run a build that tells its states itself, or by its output."""
         try:
             ended = self._supervise(command, extra)
@@ -105,9 +118,18 @@ class Runner:
             raise
         finally:
             self._close()
+        return ended.but(exit_code=0, signal=None) if ended.cause == "asked" else ended
+
+    def _nothing(self, exit_code: int) -> Ended:
+        """End the run before anything of it has started."""
+        ended = NOT_RUN.but(exit_code=exit_code)
+        try:
+            self._finish(ended)
+        finally:
+            self._close()
         return ended
 
-    def pipeline(self, extra: Mapping[str, str]) -> Ended:
+    def _pipeline(self, extra: Mapping[str, str]) -> Ended:
         """Run the commands that the states name themselves, one after the other, until one fails for good."""
         steps = [state for state in self.project.states if state.run]
         ended = NOT_RUN
@@ -116,8 +138,12 @@ class Runner:
                 if self.ledger.is_lost():
                     break
                 self._entering(state.code)
-                if self.decider is not None and self.decider.before(state.code, state.name).name == "reuse":
+                action = None if self.decider is None else self.decider.before(state.code, state.name)
+                if isinstance(action, Reuse):
                     continue
+                if isinstance(action, Stop):
+                    ended = ended.but(exit_code=action.exit_code)
+                    break
                 ended, reached = self._step(state, extra, last=state is steps[-1])
                 if not reached:
                     break
@@ -126,25 +152,31 @@ class Runner:
             self._close()
         return ended
 
-    def entry(self, at: int | None = None) -> str:
+    def _entry(self, at: int | None = None) -> str | None:
         """Give the command that enters a script which only prints markers at the state to go on at; empty for none.
 
-        The states before it, which completed and still hold, are recorded as reused. A state that is retried is named
-        by `at`: what came before it has just completed.
+        The states before it, which completed and still hold, are recorded as reused; None when nothing is left to run.
+        A state that is retried is named by `at`: what came before it has just completed.
         """
         command = self.project.pipeline.resume_command
-        if not command or self.decider is None or self.ledger.run == 1:
+        if not command or self.decider is None or self.ledger.run == 1 or self.wanted.reason == "start-over":
             return ""
         if at is not None:
             for code in sorted(each for each in self.ledger.progress.completions if each < at):
                 reason = f"it completed, and the script was entered at state {at} to try that again"
                 self.ledger.record(self.ledger.fact(ev.StateReused, state=code, reason=reason))
             return command.format(state=at)
-        known = {each.state for each in self.ledger.progress.attempts} | {each.code for each in self.project.states}
-        for code in sorted(known):
-            if self.decider.before(code, self.ledger.progress.names.get(code)).name != "reuse":
-                return command.format(state=code) if code != min(known) else ""
-        return ""
+        from toolkit.supervise.planning import learn, states_of
+
+        experience = learn(self.store, self.project.pipeline.name)
+        states = states_of(self.project, self.ledger.progress, experience)
+        for state in states:
+            if not isinstance(self.decider.before(state.code, state.name), Reuse):
+                return command.format(state=state.code) if state is not states[0] else ""
+        told = {*experience.names, *(each.code for each in self.project.states)}
+        if not states or states[-1].code in told:
+            return None if states else ""
+        return command.format(state=states[-1].code)  # who knows what comes after it
 
     def next_run(self, ended: Ended) -> NextRun | None:
         """Say whether the build goes on by itself with another run, after what wait; None when it ends here."""
@@ -189,7 +221,8 @@ class Runner:
 
     def farewell(self, ended: Ended) -> None:
         """Nothing of ours goes on with the build: tell whom it concerns, and wait a little for that to be sent."""
-        if ended.exit_code != 0 and not was_stopped(ended) and not self.ledger.progress.held:
+        stopped = was_stopped(ended) or (self.decider is not None and self.decider.stopped is not None)
+        if ended.exit_code != 0 and not stopped and not self.ledger.progress.held:
             self.herald.failed()
         self.herald.wait()
 
@@ -305,7 +338,7 @@ class Runner:
 
         return Decider(
             self.project, self.store, self.ledger, self._phases(), self._diagnostician(), herald=self.herald,
-            phase=self.wanted.override,
+            phase=self.wanted.override, asked=self.wanted.asked,
         )  # fmt: skip
 
     def _diagnostician(self) -> Diagnostician:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.core.action import Reuse, Run, Stop
 from toolkit.core.codes import StateCode
 from toolkit.core.values import Value
-from toolkit.errors import NotFound, UsageError
+from toolkit.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +27,17 @@ class Selection(Value):
     """The build stops behind this state, to be resumed."""
     force: bool = False
     """Reuse what completed before `first` although it no longer holds."""
+
+    def runs(self, code: StateCode) -> bool:
+        """Tell whether a state runs, or is left out, whether it holds or not."""
+        return (self.first is not None and code >= self.first) or (self.last is not None and code > self.last)
+
+    def among(self, states: Collection[StateCode]) -> None:
+        """Raise NotFound when a state that was asked for is none of those known; where none is, any will do."""
+        for code in (self.first, self.last):
+            if code is not None and states and code not in states:
+                known = ", ".join(map(str, sorted(states)))
+                raise NotFound(f"no state has the code {code}", hint=f"There are {known}.")
 
 
 WHOLE = Selection()
@@ -51,11 +62,9 @@ def selection(
         raise UsageError(f"--from {first} --through {last} is no way forward", hint=f"Swap {first} and {last}.")
     if force and first is None:
         raise UsageError("--force goes with --from or --only", hint="Say where to go on, or leave --force out.")
-    for code in (first, last):
-        if code is not None and states and code not in states:
-            known = ", ".join(map(str, sorted(states)))
-            raise NotFound(f"no state has the code {code}", hint=f"There are {known}.")
-    return Selection(first=first, last=last, force=force)
+    asked = Selection(first=first, last=last, force=force)
+    asked.among(states)
+    return asked
 
 
 def narrowed(decide: Decide, asked: Selection) -> Decide:
@@ -88,6 +97,6 @@ def narrowed(decide: Decide, asked: Selection) -> Decide:
         if asked.force and situation.validity is not None:
             return Reuse(reason=f"by force, although: {told.reason}")
         reason = f"state {situation.state.label} before state {asked.first} cannot be reused: {told.reason}"
-        return Stop(reason=reason, resumable=True)
+        return Stop(reason=reason, resumable=True, exit_code=Refused.exit_code)
 
     return narrow
