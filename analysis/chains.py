@@ -7,7 +7,7 @@ hundred distinct chains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 GRID: Final = 1.25
 """Gaps are rounded to powers of this: the chance of recovery changes little over a quarter."""
+_MOST_SHAPES: Final = 1500
+"""Chains of more shapes are rounded more coarsely: this bounds time and memory, whatever the number of failures."""
 FADED: Final = 0.25
 """What an outcome counts for when its state recovers differently of late."""
 _LEAST_GAP: Final = 1.0
 GROUP: Final = ("pipeline", "state", "class", "signature")
-_SHAPE: Final = ("again", "again_in_place", "held_out", "ended", "ended_in_place", "gap", "other", "other_gap")
+_GAPS: Final = ("held_out", "gap", "held_idle", "idle", "other_gap")
+_SHAPE: Final = ("again", "again_in_place", "ended", "ended_in_place", "other", *_GAPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Chains:
     """Whether that attempt was made in place."""
     gap: NDArray[np.float64]
     """The gap before that attempt."""
+    held_idle: NDArray[np.float64]
+    """The part of `held_out` in which nothing ran: time in which somebody may have repaired something."""
+    idle: NDArray[np.float64]
+    """The same part of `gap`."""
     other: NDArray[np.float64]
     """What the next attempt of another build met: 1 the same failure, 0 not, NaN nobody came along."""
     other_gap: NDArray[np.float64]
@@ -58,10 +65,7 @@ class Chains:
 
     def scaled(self, share: float) -> Chains:
         """Give the same chains with their weight multiplied: evidence that counts for less."""
-        return Chains(
-            self.again, self.again_in_place, self.held_out, self.passed, self.in_place, self.gap, self.other,
-            self.other_gap, self.weight * share, self.base,
-        )  # fmt: skip
+        return replace(self, weight=self.weight * share)
 
 
 def chained(
@@ -79,8 +83,7 @@ def chained(
     usable = episodes.filter(pl.col("censored").is_null() | (pl.col("censored") != "changed_inputs"))
     ordered = usable.sort("pipeline", "build", "state", "over", "attempt")
     place = ("pipeline", "build", "state")
-    goes_on = (pl.col("same_signature").shift() & pl.col("censored").shift().is_null()).over(place)
-    numbered = ordered.with_columns((~goes_on.fill_null(value=False)).cum_sum().over(place).alias("chain"))
+    numbered = ordered.with_columns(begins().cum_sum().over(place).alias("chain"))
     in_place = pl.col("next").is_in(("in_place", "resume"))
     failed = pl.col("recovered").not_().fill_null(value=False)
     passed = pl.col("recovered").fill_null(value=False)
@@ -95,6 +98,8 @@ def chained(
         passed.any().alias("ended"),
         (passed & in_place).any().alias("ended_in_place"),
         pl.col("gap").filter(passed).max().fill_null(0.0).alias("gap"),
+        pl.col("waited").filter(failed).sum().alias("held_idle"),
+        pl.col("waited").filter(passed).max().fill_null(0.0).alias("idle"),
         pl.col("other").first(),
         pl.col("other_gap").first(),
     )  # fmt: skip
@@ -108,14 +113,31 @@ def chained(
             lambda row: (row["pipeline"], row["state"]) in places, return_dtype=pl.Boolean
         )
         weighed = weighed.with_columns(pl.when(old).then(pl.col("weight") * FADED).otherwise("weight").alias("weight"))
-    rounded = weighed.with_columns(_rounded(name) for name in ("held_out", "gap", "other_gap"))
     keys = [*GROUP, *_SHAPE]
-    return rounded.group_by(keys).agg(pl.col("weight").sum()).sort(keys)
+    return weighed.with_columns(_rounded(GRID)).group_by(keys).agg(pl.col("weight").sum()).sort(keys)
+
+
+def begins() -> pl.Expr:
+    """Tell whether a failure begins a chain, as `begins`: no failure of its kind led to it."""
+    before = (
+        pl.col("recovered").not_() & pl.col("censored").is_null(),
+        pl.col("class"),
+        pl.col("signature"),
+    )
+    failed, failure_class, signature = (
+        each.shift().over("pipeline", "build", "state", order_by=("over", "attempt")) for each in before
+    )
+    goes_on = failed & (failure_class == pl.col("class")) & (signature == pl.col("signature"))
+    return (~goes_on.fill_null(value=False)).alias("begins")
 
 
 def evidence(rows: pl.DataFrame, base: float) -> Chains:
     """Give rows of `chained` as arrays; chains that are alike are added up, whatever group they come from."""
-    alike = rows.group_by(_SHAPE).agg(pl.col("weight").sum()).sort(_SHAPE)
+    alike, grid = rows.group_by(_SHAPE).agg(pl.col("weight").sum()), GRID
+    while alike.height > _MOST_SHAPES:
+        grid **= 2
+        alike = alike.with_columns(_rounded(grid)).group_by(_SHAPE).agg(pl.col("weight").sum())
+    alike = alike.sort(_SHAPE)
     as_floats = {
         name: alike[name].cast(pl.Float64).to_numpy() for name in (*_SHAPE, "weight") if not name.startswith("ended")
     }
@@ -126,6 +148,8 @@ def evidence(rows: pl.DataFrame, base: float) -> Chains:
         passed=alike["ended"].to_numpy(),
         in_place=alike["ended_in_place"].to_numpy(),
         gap=as_floats["gap"],
+        held_idle=as_floats["held_idle"],
+        idle=as_floats["idle"],
         other=as_floats["other"],
         other_gap=as_floats["other_gap"],
         weight=as_floats["weight"],
@@ -158,9 +182,14 @@ def likeness(episodes: pl.DataFrame) -> float:
     return float(np.clip((excess + 0.5 * 5 * 0.2) / (most + 5 * 0.2), 0.0, 1.0))
 
 
-def _rounded(name: str) -> pl.Expr:
-    steps = (pl.col(name).clip(lower_bound=_LEAST_GAP).log() / np.log(GRID)).round()
-    return pl.when(pl.col(name) > 0).then(pl.lit(GRID).pow(steps)).otherwise(pl.col(name)).fill_nan(None).alias(name)
+def _rounded(grid: float) -> list[pl.Expr]:
+    """Round the gaps, those in which nothing ran more coarsely: they matter for repairs alone."""
+    return [_to_grid(pl.col(name), grid**2 if "idle" in name else grid).alias(name) for name in _GAPS]
+
+
+def _to_grid(gap: pl.Expr, grid: float) -> pl.Expr:
+    steps = (gap.clip(lower_bound=_LEAST_GAP).log() / np.log(grid)).round()
+    return pl.when(gap > 0).then(pl.lit(grid).pow(steps)).otherwise(gap).fill_nan(None)
 
 
 def _others(failures: pl.DataFrame, attempts: pl.DataFrame) -> list[pl.Series]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from analysis.chains import begins
 from analysis.waits import Stakes
 
 _LONGEST_DELAY: Final = 8 * 3600.0
@@ -42,19 +43,21 @@ class Costs:
     states: Mapping[int, StateCosts]
     delay: float
     """From a failure to the start-over, on average."""
-    vain: float
-    """Start-overs of a build that failed again and again, before nobody went on."""
 
-    def stakes(self, state: int, own_fails: tuple[float, int]) -> Stakes:
-        """Give what is at stake for a group whose failures took `own_fails`: their sum in seconds, and their count."""
+    def stakes(self, state: int, own_fails: tuple[float, int], stuck: tuple[float, float]) -> Stakes:
+        """Give what is at stake for a group whose failures took `own_fails`: their sum in seconds, and their count.
+
+        `stuck` is how many of its builds were stuck, and how often these failed again before somebody helped or gave up.
+        """
         of = self.states[state]
         total, count = own_fails
+        builds, again = stuck
         return Stakes(
             fails=(total + of.fails) / (count + 1.0),
             completes=of.completes,
             lead=of.lead,
             delay=self.delay,
-            vain=self.vain,
+            vain=(again + _USUAL_VAIN) / (builds + 1.0),
         )
 
 
@@ -69,7 +72,8 @@ def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
         pl.col("duration").filter(good).mean().alias("completes"),
         pl.col("duration").filter(bad).mean().alias("fails"),
     ).sort("state")  # fmt: skip
-    again = episodes.filter(pl.col("next") == "start_over")
+    # Before a later start-over of the same build somebody may have repaired something: that is another kind of wait.
+    again = episodes.filter(begins() & (pl.col("next") == "start_over"))
     delay = again.select(pl.col("waited").clip(upper_bound=_LONGEST_DELAY).mean()).item() or 0.0
     states: dict[int, StateCosts] = {}
     lead = 0.0
@@ -81,13 +85,4 @@ def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
         # Each failure on the way costs itself, the delay and the way up to here once more.
         detours = of.failing / (1 - of.failing)
         lead += completes + detours * (fails + float(delay) + lead)
-    return Costs(states, float(delay), _vain(episodes))
-
-
-def _vain(episodes: pl.DataFrame) -> float:
-    """Give how often a build that was never seen to recover was started over, from the builds that were given up."""
-    per = episodes.group_by("build", "state").agg(
-        pl.len().alias("failures"), pl.col("recovered").fill_null(value=False).any().alias("passed")
-    )
-    lost = per.filter(~pl.col("passed"))
-    return (float(lost["failures"].sum() - lost.height) + _USUAL_VAIN) / (lost.height + 1.0)
+    return Costs(states, float(delay))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SETTLED: Final = ("completed", "failed")
 _PLACE: Final = ("pipeline", "build", "state")
 _RUN: Final = ("pipeline", "build", "run")
+ORDER: Final = ("over", "pipeline", "build", "state", "attempt")
 FIELDS: Final = (
     "pipeline", "target", "build", "run", "state", "name", "attempt", "phase", "host", "over", "own",
     "class", "group", "signature", "rule", "error",
@@ -74,7 +75,7 @@ def episodes(attempts: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("next") == "in_place").then(pl.col("gap"))
         .otherwise(pl.min_horizontal("gap", _seconds(pl.col("run_began") - pl.col("over")))).alias("waited")
     )  # fmt: skip
-    return with_incidents(told, known).select(FIELDS).sort("over", "pipeline", "build", "state", "attempt")
+    return with_incidents(told, known).select(FIELDS).sort(ORDER)
 
 
 def _following(column: Expr) -> Expr:

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from analysis.attempts import tidy, understood
-from analysis.chains import GROUP, bases, chained, likeness
+from analysis.chains import GROUP, bases, begins, chained, likeness
 from analysis.costs import Costs, costs
 from analysis.drift import drift, faded, split
-from analysis.episodes import episodes
+from analysis.episodes import ORDER, episodes
+from analysis.incidents import with_incidents
 from analysis.limits import checkpoint, timeout
 from analysis.pooling import REST, Group, kinship, lending, likely
 from analysis.recommendation import (
@@ -25,7 +26,7 @@ from analysis.recommendation import (
     StateAdvice,
     Unclassified,
 )
-from analysis.recovery import Cloud, chance
+from analysis.recovery import Cloud, chance, repeats_while_stuck
 from analysis.statistics import interval, more_needed, rate_draws, recovery
 from analysis.waits import Answer, Prices, Stakes, best_answer
 from analysis.words import rule_sentence, state_sentence
@@ -50,6 +51,8 @@ class Learnt:
 
     group: Group
     failures: int
+    beginnings: int
+    """Failures that did not merely repeat the one before: so often is there something to decide."""
     tried: int
     """Failures after which there was another attempt."""
     recovered: int
@@ -80,7 +83,7 @@ def recommend(
     told = episodes(known)
     failures = told.filter(pl.col("pipeline") == pipeline)
     paid = costs(ours, failures)
-    rules = learn(known, told, pipeline, paid)
+    rules = learn(*grouped(known, told), pipeline, paid)
     builds = ours["build"].n_unique()
     unknown = int((failures["class"] == "unknown").sum())
     return Recommendation(
@@ -102,38 +105,41 @@ def recommend(
 def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -> list[Learnt]:
     """Give what was learnt about each group of failures of a pipeline, most failures first.
 
-    `known` are tidy, understood attempts, `told` their episodes, `paid` what the pipeline's states cost.
+    `known` are tidy, understood attempts, `told` their episodes, both `grouped`; `paid` is what the states cost.
     """
-    named = with_groups(told)
+    named = told.with_columns(begins())
     often = {(row[0], row[1], row[2]): row[3] for row in bases(known).iter_rows()}
     facts = named.filter(pl.col("pipeline") == pipeline).group_by(GROUP).agg(
         pl.len().alias("failures"),
+        pl.col("begins").sum().alias("beginnings"),
         pl.col("recovered").is_not_null().sum().alias("tried"),
         pl.col("recovered").sum().fill_null(0),
         (pl.col("next").is_in(("in_place", "resume"))).sum().alias("in_place"),
         pl.col("own").sum().alias("own"),
     )  # fmt: skip
     of = {_group(row): row for row in facts.iter_rows(named=True)}
-    base = {group: often.get((group.pipeline, group.state, group.signature or ""), 0.0) for group in of}
+    base = {group: often.get((group.pipeline, group.state, group.signature or REST), 0.0) for group in of}
     since = split(known)
     old = (since, faded(told, since)) if since is not None else None
-    chains = chained(told, known, likeness(named), old if old and old[1] else None).pipe(_regrouped, named)
+    chains = chained(told, known, likeness(told), old if old and old[1] else None)
     kin = dict(kinship(chains, base, pipeline))
     amount = lending(kin)
-    chances = recovery(named)
+    chances = recovery(told)
     learnt = []
     for group, each in kin.items():
         row = of[group]
-        stakes = paid.stakes(group.state, (row["own"], row["failures"]))
+        cloud = likely(group, each, amount)
+        stakes = paid.stakes(group.state, (row["own"], row["failures"]), repeats_while_stuck(cloud, each.own))
         learnt.append(
             Learnt(
                 group,
                 row["failures"],
+                row["beginnings"],
                 row["tried"],
                 row["recovered"],
                 row["in_place"],
                 each.own.informative,
-                likely(group, each, amount),
+                cloud,
                 stakes,
                 chances[group.pipeline, group.state, group.failure_class, row["signature"]],
                 sum(lent.informative for lent in each.lent(amount)),
@@ -142,18 +148,22 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
     return sorted(learnt, key=lambda each: (-each.failures, each.group.state, str(each.group.signature)))
 
 
-def with_groups(told: pl.DataFrame) -> pl.DataFrame:
-    """Give episodes with the signatures that are too rare at their state to be judged alone replaced by `REST`."""
+def grouped(known: pl.DataFrame, told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give attempts and episodes with the signatures that are too rare to be judged alone replaced by `REST`.
+
+    What is told apart no more may be one incident: these are found anew.
+    """
     often = pl.len().over(GROUP)
     place = often.rank("dense", descending=True).over("pipeline", "state", "class")
     own = (often >= _OWN_GROUP) & (place <= _MOST_GROUPS)
-    return told.with_columns(pl.when(own).then("signature").otherwise(pl.lit(REST)).alias("signature"))
-
-
-def _regrouped(chains: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    named = told.with_columns(pl.when(own).then("signature").otherwise(pl.lit(REST)).alias("signature"))
+    if REST not in named["signature"]:
+        return known, told
     kept = named.select(GROUP).unique().with_columns(pl.lit(value=True).alias("kept"))
-    own = chains.join(kept, on=list(GROUP), how="left", maintain_order="left")["kept"].fill_null(value=False)
-    return chains.with_columns(pl.when(own).then("signature").otherwise(pl.lit(REST)).alias("signature"))
+    marked = known.join(kept, on=list(GROUP), how="left", maintain_order="left")
+    rare = (pl.col("status") == "failed") & pl.col("kept").is_null()
+    known = marked.with_columns(pl.when(rare).then(pl.lit(REST)).otherwise("signature").alias("signature")).drop("kept")
+    return known, with_incidents(named.drop("incident", "incident_size"), known).sort(ORDER)
 
 
 def _group(row: Mapping[str, object]) -> Group:
@@ -211,7 +221,7 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
     best, sure = best_answer(learnt.cloud, learnt.stakes, prices)
     action, answer = _decided(learnt, best, sure)
     acts = action in {"retry", "hold"}
-    often = 100 * learnt.failures / builds * _spread(learnt.failures, builds)
+    often = 100 * learnt.beginnings / builds * _spread(learnt.beginnings, builds)
     hours = answer.hours * often if acts else np.zeros(1)
     machine = answer.machine_hours * often if acts else np.zeros(1)
     schedule = answer.schedule if action == "retry" else None
@@ -247,7 +257,8 @@ def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer
     enough = learnt.incidents >= 1 and learnt.incidents + learnt.lent >= _LEAST_INCIDENTS
     if enough and sure.low > 0 and sure.mean > _NEGLIGIBLE:
         return sure.action, sure
-    return ("collect" if best.mean > _NEGLIGIBLE else "start-over"), best
+    likely = best.mean > _NEGLIGIBLE and float(np.median(best.gain)) > 0
+    return ("collect" if likely else "start-over"), best
 
 
 def _confidence(action: str, answer: Answer) -> float:

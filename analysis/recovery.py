@@ -199,6 +199,24 @@ def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
     """Give the log likelihood of weighted chains for each draw of a cloud, up to a constant."""
     if not chains.weight.size:
         return np.zeros(len(cloud))
+    ways = _log_ways(cloud, chains)
+    top = ways.max(axis=0)
+    total = top + np.log(np.exp(ways - top).sum(axis=0))
+    return np.asarray(chains.weight @ total)
+
+
+def repeats_while_stuck(cloud: Cloud, chains: Chains) -> tuple[float, float]:
+    """Give how many chains were stuck, and how often these failed again, as far as the evidence tells which they are."""
+    if not chains.weight.size:
+        return 0.0, 0.0
+    ways = _log_ways(cloud, chains)
+    likely = np.exp(ways - ways.max(axis=0))
+    stuck = (likely[STUCK] / likely.sum(axis=0)).mean(axis=1) * chains.weight
+    return float(stuck.sum()), float((stuck * (chains.again + chains.again_in_place)).sum())
+
+
+def _log_ways(cloud: Cloud, chains: Chains) -> Array:
+    """Give the log density of each way together with each chain for each draw: shape (4, chains, draws)."""
     failed, passed, unsure = np.log1p(-cloud.chance), np.log(cloud.chance), np.log(NOISE)
     again, in_place = chains.again[:, None], chains.again_in_place[:, None]
     ended, ended_in_place = chains.passed[:, None], (chains.passed & chains.in_place)[:, None]
@@ -210,12 +228,9 @@ def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
     lasts = np.exp(-chains.held_out[:, None] / np.maximum(fails, 1) * rate)
     over = np.where(ended, -np.expm1(-chains.gap[:, None] * rate) * (1 - base) + NOISE**2, 1.0)
     outage = fails * np.log(lasts + (1 - lasts) * base) + np.log(over) + _log_met_by_others(chains, rate)
-    unrepaired = np.log1p(-repaired(chains.held_out[:, None], cloud.repair))
-    stuck = unrepaired + np.where(ended, np.log(repaired(chains.gap[:, None], cloud.repair)), 0.0)
-    ways = np.stack((random, outage, stuck, dirty)) + np.log(cloud.share)[:, None, :]
-    top = ways.max(axis=0)
-    total = top + np.log(np.exp(ways - top).sum(axis=0))
-    return np.asarray(chains.weight @ total)
+    unrepaired = np.log1p(-repaired(chains.held_idle[:, None], cloud.repair))
+    stuck = unrepaired + np.where(ended, np.log(repaired(chains.idle[:, None], cloud.repair)), 0.0)
+    return np.asarray(np.stack((random, outage, stuck, dirty)) + np.log(cloud.share)[:, None, :])
 
 
 def _log_met_by_others(chains: Chains, rate: Array) -> Array:
@@ -228,16 +243,19 @@ def _log_met_by_others(chains: Chains, rate: Array) -> Array:
     return np.where(np.isnan(other), 0.0, np.where(other > 0, met, spared))
 
 
-def repaired(gap: Array | float, repair: Array | float) -> Array:
-    """Give the chance that what was stuck has been repaired after a gap, in seconds, and passes."""
-    return np.asarray(NOISE / 2 + (1 - NOISE) * -np.expm1(-np.asarray(gap) / repair))
+def repaired(idle: Array | float, repair: Array | float) -> Array:
+    """Give the chance that what was stuck has been repaired while nothing ran for so many seconds, and passes."""
+    return np.asarray(NOISE / 2 + (1 - NOISE) * -np.expm1(-np.asarray(idle) / repair))
 
 
 def passes(cloud: Cloud, gap: float, *, in_place: bool) -> Array:
-    """Give the chance that an attempt after a gap (seconds) passes, for each of the four ways: shape (4, draws)."""
+    """Give the chance that an attempt after a gap (seconds) passes, for each of the four ways: shape (4, draws).
+
+    Nothing is expected of repairs: what is stuck is repaired because somebody saw that it had failed.
+    """
     over = (1 - max(cloud.base, NOISE)) * -np.expm1(-gap / cloud.length)
-    clean = np.full(len(cloud), NOISE) if in_place else cloud.chance
-    return np.stack((cloud.chance, over, repaired(gap, cloud.repair), clean))
+    nothing = np.zeros(len(cloud))
+    return np.stack((cloud.chance, over, nothing, nothing if in_place else cloud.chance))
 
 
 def chance(cloud: Cloud, gap: float, *, in_place: bool) -> Array:

@@ -12,7 +12,7 @@ from analysis.attempts import tidy, understood
 from analysis.costs import costs
 from analysis.episodes import episodes
 from analysis.preview import Compared, Preview
-from analysis.recommend import Learnt, learn, with_groups
+from analysis.recommend import Learnt, grouped, learn
 from analysis.splice import Decide, Draw, Outcome, Step, Walk
 from analysis.statistics import interval
 from analysis.waits import Prices
@@ -53,19 +53,20 @@ def replay(  # noqa: PLR0913 - what a replay may depend on
     """
     known = understood(tidy(attempts))
     pipeline = pipeline if pipeline is not None else _busiest(known)
-    ours = known.filter(pl.col("pipeline") == pipeline)
+    ours_only = pl.col("pipeline") == pipeline
+    ours = known.filter(ours_only)
     told = episodes(known)
-    failures = told.filter(pl.col("pipeline") == pipeline)
+    failures = told.filter(ours_only)
     paid = costs(ours, failures)
-    learnt = learn(known, told, pipeline, paid) if failures.height else []
+    named = grouped(known, told)
+    learnt = learn(*named, pipeline, paid) if failures.height else []
     configured = {
         code: (states or {}).get(code) or StateConfig(code=code, name=of.name) for code, of in paid.states.items()
     }
     failing = steps_by_build(ours, failures)
     calm = _calm(ours, set(failing))
     turns = int(np.clip(_SIMULATIONS // max(len(failing), 1), _FEWEST, _MOST))
-    named = with_groups(told).filter(pl.col("pipeline") == pipeline)
-    groups = dict(zip(failures.select(_KEY).iter_rows(), named["signature"].to_list(), strict=True))
+    groups = {row[:-1]: row[-1] for row in named[1].filter(ours_only).select(*_KEY, "signature").iter_rows()}
     response = (prices or Prices()).response_hours * _HOUR
     before = [recorded(steps) for steps in failing.values()]
     after: list[list[Outcome]] = []
@@ -104,7 +105,7 @@ def steps_by_build(ours: pl.DataFrame, failures: pl.DataFrame) -> dict[str, list
         pl.col("status").is_in(("completed", "failed", "interrupted")) & pl.col("over").is_not_null()
     )
     executed = executed.filter((pl.col("status") == "failed").any().over("build"))
-    fate = failures.select(*_KEY, "next", "recovered", "gap")
+    fate = failures.select(*_KEY, "next", "recovered", "gap", "waited")
     rows = executed.join(fate, on=list(_KEY), how="left").sort("build", "run", "began", "over", "state")
     by_build: dict[str, list[Step]] = {}
     for row in rows.iter_rows(named=True):
@@ -116,7 +117,7 @@ def _step(row: Mapping[str, Any]) -> Step:
     return Step(
         run=row["run"], state=row["state"], status=row["status"], began=row["began"].timestamp(),
         over=row["over"].timestamp(), duration=row["duration"], next=row["next"], recovered=row["recovered"],
-        gap=row["gap"] or 0.0, decided=_action(row.get("decision")),
+        gap=row["gap"] or 0.0, waited=row["waited"] or 0.0, decided=_action(row.get("decision")),
         diagnosis=Diagnosis(
             failure_class=row["class"] or "unknown", signature=row["signature"] or "unknown",
             retry_after=row.get("retry_after"),

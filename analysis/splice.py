@@ -41,6 +41,8 @@ class Step:
     """Of a failure: `in_place`, `start_over`, `resume`, `never`."""
     recovered: bool | None = None
     gap: float = 0.0
+    waited: float = 0.0
+    """The part of `gap` in which nothing ran."""
     decided: str | None = None
     """The action that was recorded as the decision about the failure."""
 
@@ -55,13 +57,17 @@ class Draw:
     repair: float
     base: float = 0.0
 
-    def passes(self, way: int, gap: float, *, in_place: bool) -> float:
-        """Give the chance that an attempt after a gap passes, for a failure that behaves in a given way."""
+    def passes(self, way: int, gap: float, idle: float, *, in_place: bool) -> float:
+        """Give the chance that an attempt passes, for a failure that behaves in a given way.
+
+        It is made after a gap, of which nothing ran for `idle` seconds. In place nothing is expected of repairs: what is
+        stuck is repaired because somebody saw that it had failed.
+        """
+        if in_place and way in {STUCK, DIRTY}:
+            return 0.0
         if way == OUTAGE:
             return (1 - max(self.base, NOISE)) * -float(np.expm1(-gap / self.length))
-        if way == STUCK:
-            return float(repaired(gap, self.repair))
-        return NOISE if way == DIRTY and in_place else self.chance
+        return float(repaired(idle, self.repair)) if way == STUCK else self.chance
 
     def ways(self, step: Step) -> list[float]:
         """Give how likely each way is, once it is known how the record went on after the failure."""
@@ -69,7 +75,10 @@ class Draw:
         if step.recovered is not None and step.next is not None:
             in_place = step.next != "start_over"
             for way in (RANDOM, OUTAGE, STUCK, DIRTY):
-                passing = self.passes(way, step.gap, in_place=in_place)
+                if way == STUCK:
+                    passing = float(repaired(step.waited, self.repair))
+                else:
+                    passing = max(self.passes(way, step.gap, step.waited, in_place=in_place), NOISE)
                 told[way] *= passing if step.recovered else 1 - passing
         total = sum(told)
         return [each / total for each in told] if total > 0 else list(self.share)
@@ -184,7 +193,7 @@ class Walk:
             tried_in_place = tried_in_place or in_place
             self._pass_time(waited, machine, seen=False)
             held_out += waited
-            passing = [draw.passes(way, waited, in_place=in_place) for way in range(4)]
+            passing = [draw.passes(way, waited, waited - machine, in_place=in_place) for way in range(4)]
             if self._roll() < sum(share * each for share, each in zip(ways, passing, strict=True)):
                 self._pass_time(*[self.costs.states[step.state].completes] * 2, seen=False)
                 return self._beyond(at)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
+from scipy import stats
 
 from analysis.recovery import OUTAGE, STUCK, Cloud, passes
 from toolkit.core.policy import Afterwards
@@ -24,6 +26,8 @@ _FACTORS: Final = (1.0, 2.0, 3.0)
 _RETRIES: Final = (1, 2, 3, 4, 5, 7)
 _LONGEST_WAIT: Final = 3600.0
 MOST_WAITING: Final = 6 * _HOUR
+_PATIENCE: Final = 0.7
+_SEED: Final = 20260302
 _SIMPLER: Final = 0.02
 """A simpler schedule is taken when it costs no more than this share of the gain."""
 
@@ -36,7 +40,7 @@ class Prices:
     machine_hour: float = 0.1
     attention_hour: float = 1.0
     response_hours: float = 2.0
-    """From a hold until a person looks at it."""
+    """From a hold until a person looks at it, as a rule: it may well be half or twice as long."""
     attention_hours: float = 0.25
     """What a person spends on one hold."""
 
@@ -96,11 +100,15 @@ class Answer:
     @property
     def low(self) -> float:
         """The gain is higher than this in 95 of 100 cases."""
-        return float(np.quantile(self.gain, 0.05))
+        return _low(self.gain)
 
     @property
     def mean(self) -> float:
         return float(self.gain.mean())
+
+
+def _low(gain: Array) -> float:
+    return float(np.quantile(gain, 0.05))
 
 
 @dataclass(slots=True)
@@ -122,7 +130,7 @@ class _Bill:
 
     def held(self, share: Array | float, stakes: Stakes, prices: Prices) -> None:
         """Add the wait for a person, who is no sooner at a hold than at a start-over, and then a good attempt."""
-        hours = max(prices.response_hours, stakes.delay / _HOUR)
+        hours = np.maximum(prices.response_hours * _patience(self.hours.size), stakes.delay / _HOUR)
         self.hours += share * hours
         self.price += share * (prices.hour_to_green * hours + prices.attention_hour * prices.attention_hours)
         self.busy(share, stakes.completes, prices)
@@ -138,14 +146,26 @@ def schedules() -> Iterator[Schedule]:
                     yield schedule
 
 
+@cache
+def _patience(draws: int) -> Array:
+    """Draws, around 1, of how long it takes until a person looks: nobody knows, so a hold has to pay either way."""
+    rng = np.random.default_rng(_SEED)
+    return np.exp(_PATIENCE * rng.permutation(stats.norm.ppf((np.arange(draws) + 0.5) / draws)))
+
+
 def best_answer(cloud: Cloud, stakes: Stakes, prices: Prices) -> tuple[Answer, Answer]:
-    """Give the answer with the highest expected gain, and the best of those that surely gain (the same, if it does)."""
+    """Give the answer with the highest expected gain, and the best of those that surely gain (the same, if it does).
+
+    A retry has to gain on what it comes before: where a hold is surely better than starting over, on the hold.
+    """
     today = _start_overs(cloud.share, cloud, stakes, prices)
-    answers = [_held(cloud, today, stakes, prices)]
+    held = _held(cloud, today, stakes, prices)
+    answers = [held]
     for schedule in schedules():
         answers.extend(_retried(cloud, schedule, today, stakes, prices))
     best = max(answers, key=lambda each: each.mean)
-    sure = [each for each in answers if each.low > 0]
+    instead = held.gain if held.low > 0 else np.zeros_like(held.gain)
+    sure = [each for each in answers if each.low > 0 and (each is held or _low(each.gain - instead) > 0)]
     if not sure:
         return best, best
     top = max(each.mean for each in sure)
@@ -166,7 +186,7 @@ def _retried(cloud: Cloud, schedule: Schedule, today: _Bill, stakes: Stakes, pri
     yield _answer("retry", schedule, "start-over", today, (bill, over))
     held = _nothing(failing)
     held.held(failing.sum(axis=0), stakes, prices)
-    if float(np.quantile(over.price - held.price, 0.05)) > 0:
+    if _low(over.price - held.price) > 0:
         yield _answer("retry", schedule, "hold", today, (bill, held))
 
 

@@ -41,6 +41,8 @@ class Mode:
     """Mean length, seconds."""
     steady: bool = False
     """Outages all last equally long, instead of exponentially."""
+    spares: float = 0.0
+    """Chance that an attempt passes although there is an outage."""
     fails_after: float | None = None
     """Seconds; None for a third of the state's duration."""
 
@@ -150,7 +152,7 @@ class _Build:
             chance = (1 - mode.recovers) if number in self.failed else mode.rate
             if mode.state == code and (
                 number in self.stuck if mode.kind == "stuck"
-                else self.life.down(number, self.now) if mode.kind == "outage"
+                else self.life.down(number, self.now) and self.life.rng.random() >= mode.spares if mode.kind == "outage"
                 else number in self.marred or self.life.rng.random() < chance
             ):  # fmt: skip
                 return number
@@ -225,7 +227,7 @@ def hours_to_green(world: World, mode: Mode, plan: Plan, draws: int = 4000, seed
         nonlocal clock, green
         passing = {
             "random": luck[turn] < mode.recovers,
-            "outage": clock >= lasts,
+            "outage": (clock >= lasts) | (luck[turn] < mode.spares),
             "stuck": np.zeros(draws, dtype=bool),
             "dirty": np.zeros(draws, dtype=bool) if in_place else luck[turn] < mode.recovers,
         }[mode.kind]
@@ -248,7 +250,8 @@ def truly_recovers(world: World, mode: Mode, wait: float | None, seed: int = 5) 
     gap = wait if wait is not None else world.delay + world.lead(mode.state)
     if mode.kind == "outage":
         over = min(1.0, gap / mode.outage) if mode.steady else float(-np.expm1(-gap / mode.outage))
-        return over * (1 - mode.rate)  # the next outage may have begun
+        over *= 1 - mode.rate  # the next outage may have begun
+        return over + (1 - over) * mode.spares
     if mode.kind == "stuck":
         return 0.0
     return 0.0 if mode.kind == "dirty" and wait is not None else mode.recovers

@@ -106,7 +106,6 @@ def test_what_never_passes_is_never_retried() -> None:
     assert rule(advice, 65).action != "retry"
 
 
-@pytest.mark.xfail(strict=True, reason="the estimate is still unsure here and answers `collect`, which retries nothing")
 def test_a_dirty_place_is_started_over() -> None:
     """What passes after a start-over and never in place is not retried in place, once both were seen."""
     advice = recommend(lives(network(40, "dirty", fails_after=2000.0), builds=300, in_place=0.3))

@@ -7,6 +7,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from analysis.recommend import recommend
 from analysis.waits import Prices
 from tests.worlds import Mode, Plan, World, best_plan, hours_to_green, live, saving, truly_recovers, worlds
@@ -145,11 +147,13 @@ def mean(values: list[float]) -> float:
 
 
 def at_stake(world: World) -> tuple[list[float], float, float]:
-    """Give for each mode its failures per build, and hours per build: the best saving, and what failures cost today."""
+    """Give for each mode how often per build it begins to fail, and hours per build: the best saving, and what failures cost today."""
     history = live(world, 1000, 99)
     weights = []
+    before = pl.col("status").shift().over("build", "state", order_by="attempt")
+    begun = history.filter((pl.col("status") == "failed") & (before.fill_null("") != "failed"))
     for mode in world.modes:
-        failed = history.filter((history["state"] == mode.state) & (history["status"] == "failed")).height
+        failed = begun.filter(pl.col("state") == mode.state).height
         weights.append(failed / 1000 / sum(other.state == mode.state for other in world.modes))
     best = baseline = 0.0
     for mode, weight in zip(world.modes, weights, strict=True):
