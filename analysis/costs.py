@@ -47,7 +47,7 @@ class Costs:
     def stakes(self, state: int, own_fails: tuple[float, int], stuck: tuple[float, float]) -> Stakes:
         """Give what is at stake for a group whose failures took `own_fails`: their sum in seconds, and their count.
 
-        `stuck` is how many of its builds were stuck, and how often these failed again before somebody helped or gave up.
+        `stuck` is how many of its builds were stuck, and how often these failed again before anybody helped or gave up.
         """
         of = self.states[state]
         total, count = own_fails

@@ -64,8 +64,10 @@ def kinship(chains: pl.DataFrame, bases: Mapping[Group, float], pipeline: str | 
     `chains` come from `analysis.chains.chained`, with rare signatures renamed to `REST`; `bases` is the share of
     attempts that meet each group's failure.
     """
-    groups = chains.select(_EVERY).unique().sort(_EVERY)
-    for where, state, failure_class, signature in groups.iter_rows():
+    groups = chains.select(_EVERY).unique()
+    # A failure of a known class with a signature not seen at this state: all that is known of it is its kin.
+    unseen = groups.select(_EVERY[:-1]).unique().with_columns(pl.lit(REST).alias("signature"))
+    for where, state, failure_class, signature in pl.concat([groups, unseen]).unique().sort(_EVERY).iter_rows():
         if pipeline is not None and where != pipeline:
             continue
         group = Group(where, state, failure_class, None if signature == REST else signature)

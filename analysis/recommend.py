@@ -30,6 +30,7 @@ from analysis.recovery import Cloud, chance, repeats_while_stuck
 from analysis.statistics import interval, more_needed, rate_draws, recovery
 from analysis.waits import Answer, Prices, Stakes, best_answer
 from analysis.words import rule_sentence, state_sentence
+from toolkit.core.classes import GROUP_OF
 from toolkit.core.moments import rfc3339
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
 _OWN_GROUP: Final = 3
 """A signature seen so often at a state is judged by itself; rarer ones of its class are judged together."""
 _MOST_GROUPS: Final = 20
-_LEAST_INCIDENTS: Final = 2.0
-"""Nothing is recommended on fewer occasions than this, whatever is expected of the class."""
+_LEAST_TRIED: Final = 2
+"""Nothing is recommended on fewer outcomes than this, whatever is expected of the class."""
+_KINDRED: Final = 6.0
+"""What the other failures of a class at a state tell of one that was never seen there, in incidents."""
+_NONE: Final = dict.fromkeys(("failures", "beginnings", "tried", "recovered", "in_place", "own"), 0)
 _NEGLIGIBLE: Final = 0.002
 """A gain, in hours per failure, that nobody would change a configuration for."""
 
@@ -127,9 +131,13 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
     chances = recovery(told)
     learnt = []
     for group, each in kin.items():
-        row = of[group]
-        cloud = likely(group, each, amount)
+        unseen = group not in of
+        if unseen and GROUP_OF.get(group.failure_class) == "persistent":
+            continue  # what stays until somebody repairs it is tried again for its own record alone
+        row = _NONE if unseen else of[group]
+        cloud = likely(group, each, max(amount, _KINDRED) if unseen else amount)
         stakes = paid.stakes(group.state, (row["own"], row["failures"]), repeats_while_stuck(cloud, each.own))
+        own = (group.pipeline, group.state, group.failure_class, group.signature or REST)
         learnt.append(
             Learnt(
                 group,
@@ -141,8 +149,8 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
                 each.own.informative,
                 cloud,
                 stakes,
-                chances[group.pipeline, group.state, group.failure_class, row["signature"]],
-                sum(lent.informative for lent in each.lent(amount)),
+                interval(chance(cloud, stakes.back, in_place=False)) if unseen else chances[own],
+                sum(lent.informative for lent in each.lent(max(amount, _KINDRED) if unseen else amount)),
             )
         )
     return sorted(learnt, key=lambda each: (-each.failures, each.group.state, str(each.group.signature)))
@@ -189,7 +197,10 @@ def _state_advice(  # noqa: PLR0913, PLR0917 - what is known of a state
 ) -> StateAdvice:
     of = paid.states[code]
     builds = ours["build"].n_unique()
-    pairs = [rule_advice(each, builds, prices) for each in learnt]
+    pairs = [rule_advice(each, builds, prices) for each in learnt if each.failures]
+    retried = {rule.on for rule, *_ in pairs} - {rule.on for rule, *_ in pairs if rule.action != "retry"}
+    unseen = (rule_advice(each, builds, prices) for each in learnt if not each.failures)
+    pairs += [pair for pair in unseen if pair[0].on in retried and pair[0].action == "retry"]
     rules = sorted((pair[0] for pair in pairs), key=lambda rule: (not rule.signatures, -rule.failures, rule.on))
     here = failures.filter(pl.col("state") == code)
     evidence = Evidence(
@@ -254,8 +265,7 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
 
 
 def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer]:
-    enough = learnt.incidents >= 1 and learnt.incidents + learnt.lent >= _LEAST_INCIDENTS
-    if enough and sure.low > 0 and sure.mean > _NEGLIGIBLE:
+    if max(learnt.tried, learnt.incidents + learnt.lent) >= _LEAST_TRIED and sure.low > 0 and sure.mean > _NEGLIGIBLE:
         return sure.action, sure
     likely = best.mean > _NEGLIGIBLE and float(np.median(best.gain)) > 0
     return ("collect" if likely else "start-over"), best

@@ -206,7 +206,7 @@ def log_likelihood(cloud: Cloud, chains: Chains) -> Array:
 
 
 def repeats_while_stuck(cloud: Cloud, chains: Chains) -> tuple[float, float]:
-    """Give how many chains were stuck, and how often these failed again, as far as the evidence tells which they are."""
+    """Give how many chains were stuck, and how often these failed again, as far as the evidence tells them apart."""
     if not chains.weight.size:
         return 0.0, 0.0
     ways = _log_ways(cloud, chains)

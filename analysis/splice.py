@@ -60,8 +60,8 @@ class Draw:
     def passes(self, way: int, gap: float, idle: float, *, in_place: bool) -> float:
         """Give the chance that an attempt passes, for a failure that behaves in a given way.
 
-        It is made after a gap, of which nothing ran for `idle` seconds. In place nothing is expected of repairs: what is
-        stuck is repaired because somebody saw that it had failed.
+        It is made after a gap, of which nothing ran for `idle` seconds. In place nothing is expected of repairs: what
+        is stuck is repaired because somebody saw that it had failed.
         """
         if in_place and way in {STUCK, DIRTY}:
             return 0.0

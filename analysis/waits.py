@@ -38,11 +38,10 @@ class Prices:
 
     hour_to_green: float = 1.0
     machine_hour: float = 0.1
-    attention_hour: float = 1.0
+    attention: float = 0.5
+    """A person's look at a held build."""
     response_hours: float = 2.0
     """From a hold until a person looks at it, as a rule: it may well be half or twice as long."""
-    attention_hours: float = 0.25
-    """What a person spends on one hold."""
 
     def busy(self, seconds: float) -> float:
         """Price of time in which the build's machine is taken."""
@@ -132,7 +131,7 @@ class _Bill:
         """Add the wait for a person, who is no sooner at a hold than at a start-over, and then a good attempt."""
         hours = np.maximum(prices.response_hours * _patience(self.hours.size), stakes.delay / _HOUR)
         self.hours += share * hours
-        self.price += share * (prices.hour_to_green * hours + prices.attention_hour * prices.attention_hours)
+        self.price += share * (prices.hour_to_green * hours + prices.attention)
         self.busy(share, stakes.completes, prices)
 
 

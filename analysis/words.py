@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from analysis.recovery import DIRTY
 from toolkit.core.moments import duration_text
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from analysis.recommend import Learnt
     from analysis.recommendation import Evidence, Interval, RuleAdvice
     from analysis.waits import Answer
+
+
+_LISTED: Final = 3
+_DIRTY: Final = 0.05
 
 
 def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval, more: int) -> str:
@@ -26,7 +31,8 @@ def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval,
     elif action == "collect":
         parts.append(
             f"{_capital(_what(answer))} promises {duration_text(max(answer.hours.mean(), 0.0) * 3600)} per failure, but"
-            f" it could still cost more than it saves. About {more} more failure{'s' * (more != 1)} would decide."
+            f" it could still cost more than it saves. About {more} more failure{'s' * (more != 1)}"
+            f"{_seen_in_place(learnt)} would decide."
         )
     else:
         parts.append(
@@ -51,12 +57,20 @@ def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) 
 
 
 def _seen(learnt: Learnt) -> str:
+    if not learnt.failures:
+        return f"Any other {learnt.group.failure_class} failure here: none was seen, those that were seen are its like."
     count = f"{learnt.failures} failure{'s' * (learnt.failures != 1)}"
     if not learnt.tried:
         return f"{count}, none of which was seen to be tried again."
     occasions = max(1, round(learnt.incidents))
     alike = "" if occasions >= learnt.tried else f" ({occasions} independent occasion{'s' * (occasions != 1)})"
-    return f"{count}; of {learnt.tried} tried again, {learnt.recovered} passed at once{alike}."
+    return f"{count}; of {learnt.tried} tried again, {learnt.recovered} passed at the next attempt{alike}."
+
+
+def _seen_in_place(learnt: Learnt) -> str:
+    """Say that start-overs alone never tell whether a place is dirty."""
+    doubtful = not learnt.in_place and float(learnt.cloud.share[DIRTY].mean()) > _DIRTY
+    return ", some of them retried in place," if doubtful else ""
 
 
 def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
@@ -79,8 +93,11 @@ def _what(answer: Answer) -> str:
     times = "once" if schedule.retries == 1 else f"up to {schedule.retries} times"
     if not schedule.wait:
         return f"retrying in place {times}, at once"
-    waits = ", ".join(duration_text(wait) for wait in schedule.waits)
-    return f"retrying in place {times}, after {waits}"
+    waits = [duration_text(wait) for wait in schedule.waits]
+    if schedule.retries > 1 and schedule.factor == 1:
+        return f"retrying in place {times}, {waits[0]} apart"
+    listed = ", ".join(waits) if schedule.retries <= _LISTED else f"{', '.join(waits[:2])}, … {waits[-1]}"
+    return f"retrying in place {times}, after {listed}"
 
 
 def _percent(chance: Interval) -> str:

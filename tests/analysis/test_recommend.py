@@ -207,7 +207,7 @@ def test_prices_decide() -> None:
     """Where only machine hours count, nobody waits with a machine in hand for what starts over for free."""
     frame = lives(network(40, fails_after=2300.0), delay=7200.0)
     hurried = recommend(frame, prices=Prices(hour_to_green=1.0, machine_hour=0.0))
-    thrifty = recommend(frame, prices=Prices(hour_to_green=0.0, machine_hour=1.0, attention_hour=1000.0))
+    thrifty = recommend(frame, prices=Prices(hour_to_green=0.0, machine_hour=1.0, attention=1000.0))
 
     def saved(told: Recommendation) -> float:
         return sum(state.saves.hours_per_100_builds.mean for state in told.states)

@@ -1,16 +1,23 @@
-"""How much of the best possible saving the recommendation captures in worlds of known truth, and where it harms."""
+"""How much of the best possible saving the recommendation captures in worlds of known truth, and where it harms.
+
+`./dev bench recommend` goes through worlds drawn at random, some of each trap, then through a fixed set. Names of traps
+or worlds choose among them; `TOOLKIT_BENCH_WORLDS=20` draws so many of each trap.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from analysis.recommend import recommend
 from analysis.waits import Prices
+from tests.varied_worlds import TRAPS, varied
 from tests.worlds import Mode, Plan, World, best_plan, hours_to_green, live, saving, truly_recovers, worlds
 from toolkit.core.failure import Classifier
 
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
     from analysis.recommendation import Interval, Recommendation, RuleAdvice
 
 SIZES = (50, 200, 1000)
+COLUMNS = (*(f"{size} builds" for size in SIZES), "3 times", "design")
+EACH = int(os.environ.get("TOOLKIT_BENCH_WORLDS", "4"))
+"""Worlds drawn of each trap."""
 SEEDS = (7, 8, 9)
 NOTHING = 0.01
 """A best saving below this share of what failures cost is none."""
@@ -68,78 +78,97 @@ def by_design(mode: Mode) -> Plan:
     return Plan((30.0, 60.0) if mode.state == 5 else (5.0, 10.0)) if failure_class in DESIGN else Plan()
 
 
-def measure(world: World, weights: list[float], size: int, seed: int) -> tuple[float, list[bool], list[bool], float]:
-    """Give hours saved per build, whether the intervals held (next attempt, retry in place), and seconds taken."""
+@dataclass
+class Tally:
+    """How often 90 % intervals held the truth: of the next attempt, of a retry in place, of the hours saved."""
+
+    asked: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+
+    def note(self, what: str, told: Interval, truth: float, rounding: float) -> None:
+        self.asked[what] = self.asked.get(what, 0) + 1
+        self.held[what] = self.held.get(what, 0) + (told.low - rounding <= truth <= told.high + rounding)
+
+
+def measure(world: World, weights: list[float], size: int, seed: int, tally: Tally) -> tuple[float, float]:
+    """Give hours saved per build, and the seconds that the recommendation took."""
     history = live(world, size, seed)
     begun = time.perf_counter()
     advice = recommend(history, prices=Prices(response_hours=2.0))
     took = time.perf_counter() - begun
     rules = {mode: rule_for(advice, mode) for mode in world.modes}
     gained = saving(world, weights, lambda mode: plan_of(rules[mode]))
-    held: list[bool] = []
-    retried: list[bool] = []
     crowded = {mode.state for mode in world.modes if sum(other.state == mode.state for other in world.modes) > 1}
     for mode, rule in rules.items():
         if rule is None or mode.kind == "stuck" or mode.state in crowded:
             continue
-        held.append(_holds(rule.p_recover, truly_recovers(world, mode, None)))
+        tally.note("next attempt", rule.p_recover, truly_recovers(world, mode, None), ROUNDING)
         if rule.p_retry is not None:
-            retried.append(_holds(rule.p_retry, truly_recovers(world, mode, rule.wait)))
-    return gained, held, retried, took
+            tally.note("retry in place", rule.p_retry, truly_recovers(world, mode, rule.wait), ROUNDING)
+    rule = next(iter(rules.values()))
+    if len(world.modes) == 1 and rule is not None and rule.action in {"retry", "hold"}:
+        tally.note("hours saved", rule.saves.hours_per_100_builds, 100 * gained, ROUNDING)
+    return gained, took
 
 
-def _holds(told: Interval, truth: float) -> bool:
-    return told.low - ROUNDING <= truth <= told.high + ROUNDING
+@dataclass
+class Result:
+    """What answers to the failures of one world gain, as shares of the best, and whether any does harm."""
+
+    world: World
+    best: float
+    baseline: float
+    gains: dict[str, float]
+
+    def share(self, name: str) -> float:
+        gain = self.gains[name]
+        if self.best < NOTHING * self.baseline:
+            return 1.0 if gain > -HARM * self.baseline else -1.0
+        return max(-1.0, gain / self.best)
+
+    def harms(self, name: str) -> bool:
+        return self.gains[name] < -HARM * self.baseline
+
+
+def judge(world: World, seeds: tuple[int, ...], tallies: dict[int, Tally], seconds: list[float]) -> Result:
+    """Compare what is recommended after so many builds with the best, and with what others do."""
+    weights, best, baseline = at_stake(world)
+    gains = {}
+    for size in SIZES:
+        measured = [measure(world, weights, size, seed, tallies[size]) for seed in seeds]
+        gains[f"{size} builds"] = mean([each[0] for each in measured])
+        seconds.extend(each[1] for each in measured)
+    gains["3 times"] = saving(world, weights, three_times)
+    gains["design"] = saving(world, weights, by_design)
+    return Result(world, best, baseline, gains)
 
 
 def main() -> None:
-    """Print a line per world and the totals; arguments name worlds."""
+    """Print a line per world and the totals; arguments name traps or worlds."""
     warnings.simplefilter("ignore")
-    chosen = [world for world in worlds() if not sys.argv[1:] or world.name in sys.argv[1:]]
-    totals: dict[str, list[float]] = {}
-    harmed: dict[str, list[str]] = {}
-    covered = {size: [0, 0, 0, 0] for size in SIZES}
-    seconds: list[float] = []
-    columns = [*(f"{size} builds" for size in SIZES), "3 times", "design"]
-    print(f"{'hours saved, share of the best':32} {'best':>6} " + " ".join(f"{name:>11}" for name in columns))
-    for world in chosen:
-        weights, best, baseline = at_stake(world)
-        gains: dict[str, list[float]] = {name: [] for name in columns}
-        for size, name in zip(SIZES, columns, strict=False):
-            for seed in SEEDS:
-                gained, held, retried, took = measure(world, weights, size, seed)
-                gains[name].append(gained)
-                covered[size][0] += sum(held)
-                covered[size][1] += len(held)
-                covered[size][2] += sum(retried)
-                covered[size][3] += len(retried)
-                seconds.append(took)
-        gains["3 times"] = [saving(world, weights, three_times)]
-        gains["design"] = [saving(world, weights, by_design)]
-        shares = {name: max(-1.0, mean(told) / max(best, NOTHING * baseline)) for name, told in gains.items()}
-        if best < NOTHING * baseline:
-            shares = {
-                name: 1.0 if mean(told) > -HARM * baseline else share
-                for (name, told), share in zip(gains.items(), shares.values(), strict=True)
-            }
-        for name, share in shares.items():
-            totals.setdefault(name, []).append(share)
-            if mean(gains[name]) < -HARM * baseline:
-                harmed.setdefault(name, []).append(world.name)
-        print(f"{world.name:32} {100 * best:6.1f} " + " ".join(f"{shares[name]:11.2f}" for name in columns))
-    print()
-    for name in columns:
-        bad = harmed.get(name, [])
-        print(
-            f"{name:12} {mean(totals[name]):6.1%} of the best,"
-            f" harm in {len(bad)} of {len(chosen)} worlds {' '.join(bad)}"
-        )
-    for size, (hits, asked, retries, tried) in covered.items():
-        print(
-            f"after {size} builds, 90 % intervals held the truth:"
-            f" next attempt {hits} of {asked}, retry in place {retries} of {tried}"
-        )
-    print(f"{mean(seconds):.2f} s per recommendation")
+    wanted = set(sys.argv[1:])
+    drawn = {trap: [varied(trap, seed) for seed in range(EACH)] for trap in TRAPS if not wanted or trap in wanted}
+    fixed = [world for world in worlds() if not wanted or world.name in wanted]
+    for title, groups in (("drawn at random", drawn), ("fixed", {world.name: [world] for world in fixed})):
+        if not groups:
+            continue
+        tallies, seconds = {size: Tally() for size in SIZES}, list[float]()
+        results = []
+        print(f"{title + ', share of the best':32} {'best':>7} " + " ".join(f"{name:>11}" for name in COLUMNS))
+        for name, members in groups.items():
+            told = [judge(world, SEEDS[: 3 if title == "fixed" else 1], tallies, seconds) for world in members]
+            results.extend(told)
+            line = " ".join(f"{mean([each.share(column) for each in told]):11.2f}" for column in COLUMNS)
+            print(f"{name:32} {100 * mean([each.best for each in told]):7.1f} {line}", flush=True)
+        print()
+        for column in COLUMNS:
+            bad = [each.world.name for each in results if each.harms(column)]
+            shares = mean([each.share(column) for each in results])
+            print(f"{column:12} {shares:6.1%} of the best, harm in {len(bad)} of {len(results)} {' '.join(bad[:9])}")
+        for size, tally in tallies.items():
+            held = ", ".join(f"{what} {tally.held[what]} of {asked}" for what, asked in tally.asked.items())
+            print(f"after {size} builds, 90 % intervals held the truth: {held}")
+        print(f"{mean(seconds):.2f} s per recommendation\n")
 
 
 def mean(values: list[float]) -> float:
@@ -147,7 +176,7 @@ def mean(values: list[float]) -> float:
 
 
 def at_stake(world: World) -> tuple[list[float], float, float]:
-    """Give for each mode how often per build it begins to fail, and hours per build: the best saving, and what failures cost today."""
+    """Give for each mode how often it begins to fail per build; and in hours per build the best saving and the cost."""
     history = live(world, 1000, 99)
     weights = []
     before = pl.col("status").shift().over("build", "state", order_by="attempt")

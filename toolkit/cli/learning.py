@@ -132,7 +132,10 @@ def _prices(project: Project) -> Prices:
     from analysis.waits import Prices
 
     paid = project.prices
-    return Prices(hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention_hours=paid.attention)
+    return Prices(
+        hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention,
+        response_hours=paid.response / 3600,
+    )  # fmt: skip
 
 
 def _print_advice(advice: Recommendation, explain: int | None) -> None:

@@ -18,7 +18,7 @@ from toolkit.core.policy import MOST_ATTEMPTS
 from toolkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tomlkit import TOMLDocument
     from tomlkit.items import Item, Table
@@ -158,11 +158,19 @@ def _array(document: TOMLDocument, key: str) -> AoT:
 
 def _rules(recommendation: Mapping[str, Any]) -> Iterator[Table]:
     for state in recommendation["states"]:
+        spoken = [rule for rule in state["rules"] if rule["on"] or rule["signatures"]]
         advised = [
-            rule for rule in state["rules"] if rule["action"] != "collect" and (rule["on"] or rule["signatures"])
+            {**rule, "action": "start-over"} if rule["action"] == "collect" else rule
+            for place, rule in enumerate(spoken)
+            if rule["action"] != "collect" or _broader(rule, spoken[place + 1 :])
         ]
         for number, rule in enumerate(advised, 1):
             yield _rule(f"{LEARNED}{state['code']}.{number}", state, rule)
+
+
+def _broader(rule: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a later rule would take what one does not decide about yet: then it has to be kept from it."""
+    return any(not each["signatures"] and set(rule["on"]) <= set(each["on"]) for each in later)
 
 
 def _rule(name: str, state: Mapping[str, Any], advice: Mapping[str, Any]) -> Table:

@@ -71,6 +71,12 @@ _TAIL = """
 # minutes_per_build = 240
 # breaker = 5               # so many builds failing alike within an hour: all wait, one tries
 
+# [prices]                  # what `toolkit recommend` weighs, in one unit of your choice
+# hour_to_green = 1.0       # an hour until the image is there
+# machine_hour = 0.0        # an hour of the build's machine
+# attention = 0.5           # a person's look at a held build
+# response = "2h"           # until that person looks
+
 # [notify]                  # one message per incident
 # command = 'mail -s "$TOOLKIT_TITLE" team@example.com'   # the message is its standard input
 # urls = ["env:TEAM_CHAT"]  # addresses as Apprise writes them, or variables that hold one; needs the extra `notify`
