@@ -18,9 +18,9 @@ from toolkit.project import (
     Project,
     check_project,
     find_project,
-    load_policy,
     load_project,
     store_url,
+    with_policy,
 )
 
 FULL = """\
@@ -211,9 +211,14 @@ def test_a_policy_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "other.toml"
     file.write_text("[[policy]]\nid = 'r'\non = ['network']\n[budget]\nattempts_per_build = 3\n")
 
-    assert load_policy(str(file)) == Policy(
-        rules=(RetryRule(id="r", on=("network",)),), budget=Budget(attempts_per_build=3)
-    )
+    project = load_project(str(tmp_path)).but(states=(StateConfig(code=5),))
+
+    tried = with_policy(project, str(file))
+
+    assert tried.policy == Policy(rules=(RetryRule(id="r", on=("network",)),), budget=Budget(attempts_per_build=3))
+    assert tried.states == project.states
+    file.write_text("[[states]]\ncode = 7\nstrategy = 'expensive'\n")
+    assert [each.code for each in with_policy(project, str(file)).states] == [7]
 
 
 @pytest.mark.parametrize("junk", ["", "[]", "{", '{"states": [{"nope": 1}]}', '{"phases": {"x": "y"}}'])

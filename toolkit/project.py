@@ -178,9 +178,14 @@ def check_project(directory: str) -> list[Fault]:
     return faults
 
 
-def load_policy(file: str) -> Policy:
-    """Read rules, strategies and budget from a file written like toolkit.toml; ConfigurationError when it is wrong."""
-    return _policy(_checked(_read(file, "Name a file written like toolkit.toml."), file))
+def with_policy(project: Project, file: str) -> Project:
+    """Give a project the rules, strategies and budget of another file, and its states where it has any.
+
+    ConfigurationError when that file, which is written like toolkit.toml, is wrong.
+    """
+    document = _checked(_read(file, "Name a file written like toolkit.toml."), file)
+    tried = _project(project.directory, project.file, document)
+    return project.but(policy=tried.policy, states=tried.states or project.states)
 
 
 def store_url(project: Project, option: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,3 +52,33 @@ def test_which_rule_would_answer(shell: Shell) -> None:
     lines = [line.split()[:3] for line in out.splitlines()]
     assert lines[0][:3] == ["*", "track-only", "stop"]
     assert lines[1][:2] == ["selective-retry", "retry"]
+
+
+def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
+    """What a changed copy of toolkit.toml would have brought is told without changing anything."""
+    (shell.folder / "toolkit.toml").write_text('phase = "track-only"\n[pipeline]\nname = "image"\n')
+    tried = shell.folder / "tried.toml"
+    tried.write_text('[[policy]]\nid = "try"\non = ["network"]\nmax_attempts = 2\n')
+    lines = []
+    for number in range(12):
+        attempts = [("failed", "02"), ("completed", "03")] if number % 2 else [("completed", "02")]
+        for run, (ended, hour) in enumerate(attempts, 1):
+            told = {"build": f"x-{number}", "pipeline": "image", "state": 5, "run": run, "attempt": run}
+            begun = f"2026-03-{number + 1:02}T{int(hour) - 1:02}:30:00Z"
+            why = {"class": "network", "signature": "net.timeout", "exit_code": 28} if ended == "failed" else {}
+            lines.append(json.dumps({**told, "status": "started", "ts": begun}))
+            lines.append(json.dumps({**told, "status": ended, "ts": f"2026-03-{number + 1:02}T{hour}:00:00Z", **why}))
+    (shell.folder / "old.jsonl").write_text("\n".join(lines) + "\n")
+    assert shell.run("import", "old.jsonl")[0] == 0
+
+    plain = shell.json("phase", "preview", "selective-retry")
+    other = shell.json("phase", "preview", "--policy", "tried.toml")
+
+    assert (plain["phase"], plain["retries"], plain["builds"]) == ("selective-retry", 0, 12)
+    assert (other["phase"], other["retries"], other["builds"]) == ("selective-retry", 6, 12)
+    assert other["start_overs"]["replayed"]["mean"] < plain["start_overs"]["replayed"]["mean"]
+    assert shell.run("phase", "preview")[0] == 2
+    tried.write_text("[[policy]]\nid = 3\n")
+    code, _, error = shell.run("phase", "preview", "--policy", "tried.toml")
+    assert code == 3
+    assert error.startswith("error: tried.toml:2: policy.id")

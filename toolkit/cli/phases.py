@@ -16,27 +16,24 @@ from toolkit.cli.opening import (
     print_json,
     print_table,
 )
+from toolkit.cli.previewing import PhaseArgument, canonical_phase, preview, replayed_under
 from toolkit.cli.trials import arms_of, print_arms
 from toolkit.errors import NothingRecorded, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis.preview import Preview
     from analysis.ready import Readiness
     from analysis.recommendation import Recommendation
     from toolkit.core import events as ev
     from toolkit.project import Project
-
-PhaseArgument = Annotated[
-    str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")
-]
 
 phase = typer.Typer(help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
+    phase.command()(preview)
     cli.add_typer(phase, name="phase")
 
 
@@ -105,7 +102,7 @@ def set_(
     from toolkit.core.codes import parse_codes
     from toolkit.project import FILE
 
-    wanted = _canonical(name)
+    wanted = canonical_phase(name)
     here = open_project(project)
     try:
         codes = None if states is None else parse_codes(states)
@@ -167,7 +164,7 @@ def ready(
 
       toolkit phase ready selective-retry
     """
-    readiness = _readiness(open_project(project), store, _canonical(name))
+    readiness = _readiness(open_project(project), store, canonical_phase(name))
     if as_json:
         print_json(readiness.model_dump(mode="json"))
     else:
@@ -177,43 +174,6 @@ def ready(
             [[each.name, "ok" if each.ok else "open", each.have, each.need] for each in readiness.checks],
         )
     return 0 if readiness.ready else 6
-
-
-@phase.command()
-def preview(
-    name: PhaseArgument,
-    as_json: JsonOption = False,
-    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one with the most builds.")] = None,
-    project: ProjectOption = None,
-    store: StoreOption = None,
-) -> None:
-    """Replay the recorded builds under another phase, with the very decisions it would make.
-
-    Example:
-
-      toolkit phase preview selective-retry
-    """
-    shape = _preview(open_project(project), store, _canonical(name), pipeline).shape()
-    if as_json:
-        print_json(shape)
-        return
-    print(f"{shape['builds']} recorded builds, had they followed {shape['phase']}:\n")
-    rows = []
-    for key, title in (
-        ("hours_to_green", "hours to green"),
-        ("machine_hours", "machine hours"),
-        ("start_overs", "start-overs"),
-    ):
-        replayed = shape[key]["replayed"]
-        rows.append(
-            [
-                title,
-                f"{shape[key]['recorded']:.1f}",
-                f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})",
-            ]
-        )
-    print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
-    print(f"\n{shape['observed_share']:.0%} of this was observed, the rest is estimated.")
 
 
 @phase.command()
@@ -264,7 +224,7 @@ def rollback(
     if here.share < 1:
         end_trial(here.file)
     else:
-        set_phase(here.file, _canonical(before), None, None)
+        set_phase(here.file, canonical_phase(before), None, None)
     _record(here, store, before, None, None, forced=True, rolled_back=True, why=why)
     print(f"phase {here.phase} -> {before}")
 
@@ -293,26 +253,13 @@ def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
         attempts, builds = tables.attempts().collect(), tables.builds().collect()
     ours = project.pipeline.name if project.pipeline.name in attempts["pipeline"] else None
     advice = recommend(attempts, pipeline=ours)
-    replayed = _preview(project, store, wanted, ours) if attempts.height else None
+    replayed = replayed_under(project, store, wanted, pipeline=ours) if attempts.height else None
     policy = project.policy.but(every_state=wanted == "full-resume")
     covered = {
         each.code: policy.strategy_of(project.state(each.code)) is not None or bool(policy.rules)
         for each in project.states
     }
     return judge(wanted, builds, advice, preview=replayed, states=project.states, covered=covered)  # type: ignore[arg-type]
-
-
-def _preview(project: Project, store: str | None, wanted: str, pipeline: str | None) -> Preview:
-    from analysis.replay import replay
-    from phases import phase as phase_named
-    from toolkit.cli.data import tables_of
-    from toolkit.cli.progress import telling
-
-    with telling() as work, tables_of(project, store, work) as tables:
-        work.stage(f"replaying under {wanted}")
-        attempts = tables.attempts().collect()
-        states = {each.code: each for each in project.states}
-        return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
 
 
 def _record(
@@ -355,15 +302,6 @@ def _diagnosis(text: str) -> Any:  # noqa: ANN401 - a value of the core, loaded 
         return Diagnosis(failure_class=text, signature=text)
     rule = next((each for each in BUILT_IN if each.id == text), None)
     return Diagnosis(failure_class="unknown" if rule is None else rule.failure_class, signature=text)
-
-
-def _canonical(text: str) -> Any:  # noqa: ANN401 - a literal
-    from phases import canonical
-
-    try:
-        return canonical(text)
-    except ValueError as error:
-        raise UsageError(str(error), hint="Name one of the three phases, or 1, 2 or 3.") from None
 
 
 def _share(text: str | None) -> float | None:

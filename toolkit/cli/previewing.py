@@ -1,0 +1,99 @@
+"""`toolkit phase preview`: the recorded builds, replayed under another phase or another policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from analysis.preview import Preview
+    from toolkit.core.phase import PhaseName
+    from toolkit.project import Project
+
+PhaseArgument = Annotated[
+    str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")
+]
+
+
+def preview(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PHASE]", help="As in `phase set`; selective-retry when left away.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Take rules, strategies, budget and states from this file."),
+    ] = None,
+    as_json: JsonOption = False,
+    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one with the most builds.")] = None,
+    project: ProjectOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Replay the recorded builds under another phase or policy, with the very decisions it would make.
+
+    The file is written like toolkit.toml: a copy of yours, with the change that you think of.
+
+    Examples:
+
+      toolkit phase preview full-resume
+
+      toolkit phase preview --policy tried.toml
+    """
+    if name is None and policy is None:
+        raise UsageError("nothing says what to replay", hint="Name a phase, or a policy with --policy FILE.")
+    here = open_project(project)
+    if policy is not None:
+        from toolkit.project import with_policy
+
+        here = with_policy(here, policy)
+    wanted = canonical_phase(name or "selective-retry")
+    shape = replayed_under(here, store, wanted, pipeline=pipeline).shape()
+    if as_json:
+        print_json(shape)
+    else:
+        _print(shape)
+
+
+def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline: str | None) -> Preview:
+    """Replay a pipeline's builds (None: of the one with the most) under a phase and the project's policy."""
+    from analysis.replay import replay
+    from phases import phase as phase_named
+    from toolkit.cli.data import tables_of
+    from toolkit.cli.progress import telling
+
+    with telling() as work, tables_of(project, store, work) as tables:
+        work.stage(f"replaying under {wanted}")
+        attempts = tables.attempts().collect()
+        states = {each.code: each for each in project.states}
+        return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
+
+
+def canonical_phase(text: str) -> PhaseName:
+    """Give a phase's own name for any of its names; UsageError for a word that is none."""
+    from phases import canonical
+
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Name one of the three phases, or 1, 2 or 3.") from None
+
+
+def _print(shape: dict[str, Any]) -> None:
+    print(f"{shape['builds']} recorded builds, had they followed {shape['phase']}:\n")
+    rows = []
+    for key, title in (
+        ("hours_to_green", "hours to green"),
+        ("machine_hours", "machine hours"),
+        ("start_overs", "start-overs"),
+    ):
+        replayed = shape[key]["replayed"]
+        between = f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})"
+        rows.append([title, f"{shape[key]['recorded']:.1f}", between])
+    print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
+    told = (
+        f"{shape['retries']:.0f} retries, {shape['futile_retries']:.0f} of them futile; {shape['held']:.0f} builds held"
+    )
+    print(f"\n{told}. {shape['observed_share']:.0%} of this was observed, the rest is estimated.")
