@@ -145,7 +145,7 @@ def test_we_start_over_ourselves_when_told(shell: Shell) -> None:
     """With `restarts` a failure that is to start over does so by itself, as another run of the same build."""
     configure(shell, "selective-retry", "[pipeline]\nrestarts = 2\n")
     build = shell.script(
-        "build.sh", "#!/bin/bash\n" + HELPER + "state 5 x -- sh -c 'echo x >> tries; [ $(wc -l < tries) = 3 ]'\n"
+        "build.sh", "#!/bin/bash\n" + HELPER + "state 5 x -- sh -c 'echo x | tee -a tries; [ $(wc -l < tries) = 3 ]'\n"
     )
-    assert shell.run("run", "--", build)[0] == 0
+    assert shell.run("run", "--", build) == (0, "x\nx\nx\n", "")
     assert shell.json("builds")["builds"][0]["runs"] == 3

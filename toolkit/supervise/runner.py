@@ -111,7 +111,7 @@ class Runner:
     def _wrap(self, command: Sequence[str], extra: Mapping[str, str]) -> Ended:
         """Run a build that tells its states itself, or by its output."""
         try:
-            ended = self._supervise(command, extra)
+            ended = self._supervise(command, extra, again=self.decider is not None and self._goes_on)
             self._finish(ended)
         except CommandNotRunnable as error:
             self.conductor.finish(NOT_RUN.but(exit_code=error.exit_code))
@@ -210,7 +210,7 @@ class Runner:
             latest = attempt is progress.attempts_at(attempt.state)[-1]
             if ended.exit_code != 0 and last_of_all and latest and attempt.decision is None:
                 answer = decider.after(attempt, ended_by=cause)
-                while answer.action.name == "wait" and (self._has_a_door or self.project.pipeline.restarts):
+                while answer.action.name == "wait" and self._goes_on:
                     pause(answer.wait)
                     answer = decider.after(attempt)
                 self._wait = answer.wait
@@ -234,6 +234,11 @@ class Runner:
 
             self._herald = Herald(self.project, self.store, self.ledger)
         return self._herald
+
+    @property
+    def _goes_on(self) -> bool:
+        """Another run may follow by itself, which will print where this one did."""
+        return bool(self.project.pipeline.restarts or self.project.pipeline.resume_command)
 
     @property
     def _has_a_door(self) -> bool:
