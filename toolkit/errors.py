@@ -79,3 +79,9 @@ class BuildLeased(Refused):
     """Another process is the writer of this build."""
 
     hint = "Another toolkit process is running this build. Wait for it, or stop it."
+
+
+class NotDelivered(ToolkitError):
+    """Somebody whom we tell something does not take it."""
+
+    hint = "Look whether it runs at that address and may be reached from here; then repeat the command."

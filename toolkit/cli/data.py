@@ -75,20 +75,41 @@ def export(
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Else stdout.")] = None,
     parquet: Annotated[str | None, typer.Option(metavar="DIR", help="Write the tables as Parquet files there.")] = None,
     build: Annotated[str | None, typer.Option(metavar="ID", help="Only this build.")] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Send traces to this OpenTelemetry collector; `env`: to the one in OTEL_…."),
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write metrics for a text-file collector; - is stdout.")
+    ] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Write the history as interchange events, one JSON object a line, or as Parquet tables.
+    """Write the history as interchange events, one JSON object a line, or as Parquet tables, traces or metrics.
 
-    A damaged store gives what can still be read.
+    A damaged store gives what can still be read of its events. A build that is sent as a trace twice is one trace, and
+    one that runs is not sent. Metrics are those of the whole history.
 
     Examples:
 
       toolkit export > events.jsonl
 
       toolkit export --parquet tables/
+
+      toolkit export --otlp http://localhost:4318 --build b-0007
+
+      toolkit export --prometheus /var/lib/node_exporter/builds.prom
     """
     here = open_project(project)
+    if otlp is not None or prometheus is not None:
+        from toolkit.cli.outward import send_traces, write_metrics
+
+        if prometheus is not None:
+            with tables_of(here, store) as tables:
+                write_metrics(tables, prometheus)
+        if otlp is not None:
+            send_traces(here, store, build, otlp)
+        return
     if parquet is not None:
         with tables_of(here, store) as tables:
             os.makedirs(parquet, exist_ok=True)

@@ -1,0 +1,58 @@
+"""`toolkit export --otlp` and `--prometheus`: traces and metrics for those who watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.cli.ci import write_whole
+from toolkit.cli.opening import history_of
+from toolkit.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analysis.history import History
+    from toolkit.exporters.traces import Span
+    from toolkit.project import Project
+
+
+def send_traces(project: Project, store: str | None, build: str | None, endpoint: str) -> None:
+    """Send the traces of a build, or of all that are not running."""
+    try:
+        from toolkit.exporters.otlp import send
+    except ImportError as error:
+        raise _missing(error, "otel", "--otlp") from None
+    from toolkit.exporters.traces import spans
+
+    builds = 0
+
+    def told() -> Iterator[Span]:
+        nonlocal builds
+        for name in names:
+            found = spans(kept.events(name))
+            builds += bool(found)
+            yield from found
+
+    with history_of(project, store) as kept:
+        if build is not None and kept.row(build) is None:
+            raise NotFound(f"there is no build {build}")
+        names = [build] if build is not None else [row.build for row in kept.builds()]
+        sent = send(told(), endpoint)
+    print(f"sent {sent} span{'' if sent == 1 else 's'} of {builds} build{'' if builds == 1 else 's'}")
+
+
+def write_metrics(tables: History, file: str) -> None:
+    """Write the metrics of the whole history into a file, whole or not at all."""
+    try:
+        from analysis.metrics import exposition
+    except ImportError as error:
+        raise _missing(error, "metrics", "--prometheus") from None
+
+    write_whole(file, exposition(tables).decode())
+
+
+def _missing(error: ImportError, extra: str, option: str) -> UsageError:
+    return UsageError(
+        f"{option} needs a package that is not installed: {error.name}",
+        hint=f"Install the toolkit with its extra: build-state-toolkit[{extra}].",
+    )
