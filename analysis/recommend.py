@@ -44,7 +44,11 @@ _LEAST_TRIED: Final = 2
 """Nothing is recommended on fewer outcomes than this, whatever is expected of the class."""
 _KINDRED: Final = 6.0
 """What the other failures of a class at a state tell of one that was never seen there, in incidents."""
-_NONE: Final = dict.fromkeys(("failures", "beginnings", "tried", "recovered", "in_place", "own"), 0)
+_NONE: Final = dict.fromkeys(
+    ("failures", "beginnings", "tried", "recovered", "in_place", "own", "lost", "lost_machine", "again"), 0
+)
+_LEAST_OF_PERSISTENT: Final = 1 / 3
+"""What is of a persistent class is retried only when its own record leaves no doubt that it recovers so often."""
 _NEGLIGIBLE: Final = 0.002
 """A gain, in hours per failure, that nobody would change a configuration for."""
 
@@ -61,6 +65,10 @@ class Learnt:
     """Failures after which there was another attempt."""
     recovered: int
     in_place: int
+    lost: float
+    """Seconds between these failures and the next attempts, and in failing again: what could have been saved."""
+    lost_machine: float
+    """The part of them in which the machine worked."""
     incidents: float
     cloud: Cloud
     stakes: Stakes
@@ -120,6 +128,9 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
         pl.col("recovered").sum().fill_null(0),
         (pl.col("next").is_in(("in_place", "resume"))).sum().alias("in_place"),
         pl.col("own").sum().alias("own"),
+        (pl.col("waited") + pl.col("lead")).sum().alias("lost"),
+        pl.col("lead").sum().alias("lost_machine"),
+        pl.col("own").filter(~pl.col("begins")).sum().alias("again"),
     )  # fmt: skip
     of = {_group(row): row for row in facts.iter_rows(named=True)}
     base = {group: often.get((group.pipeline, group.state, group.signature or REST), 0.0) for group in of}
@@ -146,6 +157,8 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
                 row["tried"],
                 row["recovered"],
                 row["in_place"],
+                row["lost"] + row["again"],
+                row["lost_machine"] + row["again"],
                 each.own.informative,
                 cloud,
                 stakes,
@@ -229,12 +242,17 @@ def _state_advice(  # noqa: PLR0913, PLR0917 - what is known of a state
 
 def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice, np.ndarray, np.ndarray]:
     """Give the rule for one group, and draws of the hours and machine hours that it saves for 100 builds."""
-    best, sure = best_answer(learnt.cloud, learnt.stakes, prices)
+    persistent = GROUP_OF.get(learnt.group.failure_class) == "persistent"
+    best, sure = best_answer(
+        learnt.cloud, learnt.stakes, prices, incidents=learnt.incidents + learnt.lent,
+        least=_LEAST_OF_PERSISTENT if persistent else 0.0,
+    )  # fmt: skip
     action, answer = _decided(learnt, best, sure)
     acts = action in {"retry", "hold"}
     often = 100 * learnt.beginnings / builds * _spread(learnt.beginnings, builds)
-    hours = answer.hours * often if acts else np.zeros(1)
-    machine = answer.machine_hours * often if acts else np.zeros(1)
+    hours = _bounded(answer.hours * often, 100 * learnt.lost / 3600 / builds) if acts else np.zeros(1)
+    machine = _bounded(answer.machine_hours * often, 100 * learnt.lost_machine / 3600 / builds) if acts else np.zeros(1)
+    saved = float(hours.mean()) / often.mean() * 3600 if learnt.beginnings else float(answer.hours.mean()) * 3600
     schedule = answer.schedule if action == "retry" else None
     chances = learnt.recovers
     retried = interval(chance(learnt.cloud, schedule.waits[0], in_place=True)) if schedule else None
@@ -258,10 +276,18 @@ def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice
         failures=learnt.failures,
         incidents=round(learnt.incidents, 1),
         confidence=confidence,
-        why=rule_sentence(learnt, action, answer, retried or chances, more_needed(answer.gain, learnt.incidents)),
+        why=rule_sentence(
+            learnt, action, answer, retried or chances, more_needed(answer.gain, learnt.incidents), saved
+        ),
         saves=Saving(hours_per_100_builds=interval(hours), machine_hours_per_100_builds=interval(machine)),
     )
     return rule, hours, machine
+
+
+def _bounded(hours: np.ndarray, lost: float) -> np.ndarray:
+    """Scale what is saved so that it is not more, on average, than what was lost in the record."""
+    mean = float(hours.mean())
+    return hours * (lost / mean) if mean > lost else hours
 
 
 def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from scipy import stats
 
-from analysis.recovery import OUTAGE, STUCK, Cloud, passes
+from analysis.recovery import OUTAGE, STUCK, Cloud, chance, passes
 from toolkit.core.policy import Afterwards
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ MOST_START_OVERS: Final = 10
 _FIRST_WAITS: Final = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 _FACTORS: Final = (1.0, 2.0, 3.0)
 _RETRIES: Final = (1, 2, 3, 4, 5, 7)
+_FEW_RETRIES: Final = 2
+_PER_INCIDENT: Final = 0.25
+"""The first retry wins nearly all there is to win; what a third or a seventh adds has to be seen first."""
 _LONGEST_WAIT: Final = 3600.0
 MOST_WAITING: Final = 6 * _HOUR
 _PATIENCE: Final = 0.7
@@ -135,9 +138,9 @@ class _Bill:
         self.busy(share, stakes.completes, prices)
 
 
-def schedules() -> Iterator[Schedule]:
-    """Give the schedules that are weighed, the simpler ones first."""
-    for retries in _RETRIES:
+def schedules(most: int = _RETRIES[-1]) -> Iterator[Schedule]:
+    """Give the schedules that are weighed, of so many retries at most, the simpler ones first."""
+    for retries in (each for each in _RETRIES if each <= most):
         for wait in _FIRST_WAITS:
             for factor in _FACTORS if retries > 1 and wait else (1.0,):
                 schedule = Schedule(retries, wait, factor)
@@ -152,16 +155,20 @@ def _patience(draws: int) -> Array:
     return np.exp(_PATIENCE * rng.permutation(stats.norm.ppf((np.arange(draws) + 0.5) / draws)))
 
 
-def best_answer(cloud: Cloud, stakes: Stakes, prices: Prices) -> tuple[Answer, Answer]:
+def best_answer(
+    cloud: Cloud, stakes: Stakes, prices: Prices, *, incidents: float, least: float = 0.0
+) -> tuple[Answer, Answer]:
     """Give the answer with the highest expected gain, and the best of those that surely gain (the same, if it does).
 
-    A retry has to gain on what it comes before: where a hold is surely better than starting over, on the hold.
+    A retry has to gain on what it comes before: where a hold is surely better than starting over, on the hold. It has
+    to recover with a chance that is surely above `least`, and more than a few need the evidence of more incidents.
     """
     today = _start_overs(cloud.share, cloud, stakes, prices)
     held = _held(cloud, today, stakes, prices)
     answers = [held]
-    for schedule in schedules():
-        answers.extend(_retried(cloud, schedule, today, stakes, prices))
+    for schedule in schedules(_FEW_RETRIES + int(incidents * _PER_INCIDENT)):
+        if _low(chance(cloud, schedule.wait, in_place=True)) >= least:
+            answers.extend(_retried(cloud, schedule, today, stakes, prices))
     best = max(answers, key=lambda each: each.mean)
     instead = held.gain if held.low > 0 else np.zeros_like(held.gain)
     sure = [each for each in answers if each.low > 0 and (each is held or _low(each.gain - instead) > 0)]

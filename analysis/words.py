@@ -18,11 +18,13 @@ _LISTED: Final = 3
 _DIRTY: Final = 0.05
 
 
-def rule_sentence(learnt: Learnt, action: str, answer: Answer, chance: Interval, more: int) -> str:
-    """Say what to do about a group of failures, and why."""
+def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
+    learnt: Learnt, action: str, answer: Answer, chance: Interval, more: int, saved: float
+) -> str:
+    """Say what to do about a group of failures, and why; `saved` are seconds per occasion."""
     parts = [_seen(learnt)]
     if action == "retry":
-        parts.append(_retry(learnt, answer, chance))
+        parts.append(_retry(learnt, answer, chance, saved))
     elif action == "hold":
         parts.append(
             f"Starting over costs {duration_text(learnt.stakes.back)} each time and helps {_percent(chance)}:"
@@ -73,11 +75,10 @@ def _seen_in_place(learnt: Learnt) -> str:
     return ", some of them retried in place," if doubtful else ""
 
 
-def _retry(learnt: Learnt, answer: Answer, chance: Interval) -> str:
-    saved = duration_text(max(0.0, float(answer.hours.mean())) * 3600)
+def _retry(learnt: Learnt, answer: Answer, chance: Interval, saved: float) -> str:
     text = (
-        f"{_capital(_what(answer))}: the first retry recovers {_percent(chance)}, and it saves {saved} per failure,"
-        f" as starting over takes {duration_text(learnt.stakes.back)}."
+        f"{_capital(_what(answer))}: the first retry recovers {_percent(chance)},"
+        f" and it saves {duration_text(saved)} each time, as starting over takes {duration_text(learnt.stakes.back)}."
     )
     if not learnt.in_place:
         text += " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for."

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.chains import begins
+from analysis.episodes import episodes
 from analysis.recommend import recommend
 from analysis.waits import Prices
 from tests.analysis.frames import NOON, Telling, attempts
@@ -127,6 +129,59 @@ def test_outages_are_waited_for() -> None:
 
     assert advice.action == "retry"
     assert sum(min(advice.wait * advice.factor**turn, advice.max_wait) for turn in range(advice.max_attempts - 1)) > 600
+
+
+def test_a_retry_gains_nothing_from_what_people_repair() -> None:
+    """Where builds pass because somebody repaired them, waiting in place would not have repaired anything."""
+    stuck = Mode(65, "stuck", 0.15, "http.503", "unavailable", "HTTP 503", fails_after=30.0)
+    advice = rule(recommend(live(World("image", STATES, (stuck,), vain=1, repaired=1.0), 200, 3)), 65)
+
+    assert advice.action != "retry"
+
+
+def test_what_stays_until_repaired_is_not_tried_as_a_cheap_lottery() -> None:
+    """A persistent class that hardly ever passes is not retried, however little an attempt costs."""
+    mode = Mode(65, "random", 0.15, "ansible.undefined", "config", "undefined", recovers=0.2, fails_after=5.0)
+
+    assert rule(recommend(lives(mode)), 65).action != "retry"
+
+
+def test_a_misleading_class_is_overruled_by_its_own_record() -> None:
+    """What is called config and passes nearly always at the next attempt is retried, once that was seen often."""
+    mode = Mode(65, "random", 0.15, "config.missing", "config", "no such file", recovers=0.95)
+
+    assert rule(recommend(lives(mode, builds=400)), 65).action == "retry"
+
+
+def test_the_savings_of_all_states_are_less_than_the_failures_cost() -> None:
+    """Nobody saves more than was lost: waiting and ways back, and failing again."""
+    modes = (network(40), network(20, "outage", 0.1), Mode(65, "stuck", 0.15, "config.syntax", "config", "syntax"))
+    for builds in (40, 150):
+        frame = lives(*modes, builds=builds, delay=5400.0)
+        told = episodes(frame).with_columns(begins())
+        again = pl.when("begins").then(0.0).otherwise("own")
+        lost = told.select((pl.col("waited") + pl.col("lead")).fill_null(0.0).sum() + again.sum()).item() / 36 / builds
+        saved = sum(state.saves.hours_per_100_builds.mean for state in recommend(frame).states)
+
+        assert 0 < saved < lost
+
+
+def test_the_rest_of_a_class_is_retried_when_all_that_was_seen_of_it_is() -> None:
+    """A new kind of network failure is tried again where those that were seen pass; one of the configuration is not."""
+    state = next(state for state in recommend(lives(network(65))).states if state.code == 65)
+
+    assert [(each.on, each.signatures, each.failures > 0) for each in state.rules] == [
+        (("network",), ("net.timeout",), True),
+        (("network",), (), False),
+    ]
+    misled = Mode(65, "random", 0.15, "config.missing", "config", "no such file", recovers=0.95)
+    told = next(state for state in recommend(lives(misled, builds=400)).states if state.code == 65)
+    assert [each.signatures for each in told.rules] == [("config.missing",)]
+
+
+def test_many_retries_need_many_occasions() -> None:
+    """After a handful of occasions a second and third attempt are enough."""
+    assert rule(recommend(lives(network(65), builds=20)), 65).max_attempts <= 4
 
 
 def test_hardly_any_evidence_collects() -> None:
