@@ -45,13 +45,23 @@ def status(
       toolkit status b-0007 --json
     """
     from toolkit.core.interchange import build_record
+    from toolkit.core.notices import next_steps, way_in
+    from toolkit.supervise.resuming import Recorded, last_recorded
 
-    with history_of(open_project(project), store) as kept:
+    here = open_project(project)
+    with history_of(here, store) as kept:
         progress = kept.progress(row_of(kept, build).build)
+        ran = last_recorded(kept.events(progress.build)) if progress.held else Recorded()
     if as_json:
-        print_json(build_record(progress))
+        print_json({**build_record(progress), "hold": _hold_shape(progress)})
         return
     _print_status(progress)
+    if progress.held and progress.hold is not None:
+        state = here.state(progress.hold.state, progress.names.get(progress.hold.state))
+        host = next((each.host for each in reversed(progress.attempts) if each.host), "")
+        print()
+        for line in (*way_in(progress, state, host=host, directory=ran.directory), *next_steps(progress)):
+            print(f"  {line}")
 
 
 def builds(
@@ -74,13 +84,17 @@ def builds(
     try:
         with history_of(open_project(project), store) as kept:
             rows = kept.builds(pipeline=pipeline, target=target, held=True if held else None, limit=limit)
+            holds = {row.build: _hold_shape(kept.progress(row.build)) for row in rows if row.held}
     except NothingRecorded:
-        rows = []
+        rows, holds = [], {}
     if as_json:
-        print_json({"builds": [_row_shape(row) for row in rows]})
+        print_json({"builds": [{**_row_shape(row), "hold": holds.get(row.build)} for row in rows]})
         return
     if not rows:
-        print("no builds")
+        print("no builds wait for a person" if held else "no builds")
+        return
+    if held:
+        _print_held(rows, holds)
         return
     titles = ["build", "pipeline", "target", "state", "status", "runs", "started", "updated"]
     shapes = [_row_shape(row) for row in rows]
@@ -252,6 +266,32 @@ def _print_why(attempt: Attempt) -> None:
             print(f"  {phase:<16} would {what['action']}: {what['reason']}")
 
 
+def _hold_shape(progress: Progress) -> dict[str, Any] | None:
+    """What a held build waits for, and since when."""
+    from toolkit.core.moments import rfc3339
+
+    hold = progress.hold
+    if hold is None or not progress.held:
+        return None
+    return {
+        "state": hold.state, "name": progress.names.get(hold.state), "reason": hold.reason, "by": hold.by,
+        "since": rfc3339(hold.ts_ms),
+    }  # fmt: skip
+
+
+def _print_held(rows: list[BuildRow], holds: dict[str, dict[str, Any] | None]) -> None:
+    told = [(row, holds.get(row.build) or {}) for row in rows]
+    print_table(
+        ["build", "target", "state", "since", "waits for"],
+        [
+            [row.build, row.target, " ".join(str(each) for each in (hold.get("state"), hold.get("name")) if each),
+             _short(hold.get("since")), hold.get("reason", "") + (f" (by {hold['by']})" if hold.get("by") else "")]
+            for row, hold in told
+        ],
+    )  # fmt: skip
+    print("\n`toolkit status BUILD` says how to get in and what can be done")
+
+
 def _print_status(progress: Progress) -> None:
     from toolkit.core.interchange import build_record
 
@@ -263,7 +303,8 @@ def _print_status(progress: Progress) -> None:
     print(f"  status   {_status_word(record)}{' (after retry)' if _after_retry(progress) else ''}")
     print(f"  runs     {record['runs']}, phase {record['phase'] or '-'}")
     if progress.hold is not None and progress.held:
-        print(f"  held     {progress.hold.reason}")
+        by = f", by {progress.hold.by}" if progress.hold.by else ""
+        print(f"  held     since {_short((_hold_shape(progress) or {}).get('since'))}{by}: {progress.hold.reason}")
     if progress.degraded:
         print("  record   degraded: recording was in trouble, parts of this history may be missing")
     print()

@@ -12,6 +12,7 @@ from toolkit.errors import UsageError
 from toolkit.supervise import wishes
 
 if TYPE_CHECKING:
+    from toolkit.core.progress import Progress
     from toolkit.supervise.wishes import Wish
 
 BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
@@ -38,16 +39,26 @@ def hold(
 
 
 def release(
-    build: BuildArgument = None, note: NoteOption = None, as_json: JsonOption = False,
-    project: ProjectOption = None, store: StoreOption = None,
-) -> None:  # fmt: skip
+    build: BuildArgument = None, note: NoteOption = None,
+    now: Annotated[bool, typer.Option("--now", help="And resume it at once, as `toolkit resume` does.")] = False,
+    as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None,
+) -> int:  # fmt: skip
     """Let a held build be tried again, with a fresh allowance of attempts.
 
-    Example:
+    Examples:
 
       toolkit release b-0007 -m "mirror is back"
+
+      toolkit release b-0007 --now -m "key renewed"
     """
-    _say(build, wishes.release(me(), note), "is released; run the build again to go on", as_json, project, store)
+    if not now:
+        _say(build, wishes.release(me(), note), "is released; run the build again to go on", as_json, project, store)
+        return 0
+    from toolkit.cli.light_resume import resume_light
+
+    progress = _wished(build, wishes.release(me(), note), project, store)
+    options = {"build": progress.build, "project": project, "store": store}
+    return resume_light({name: value for name, value in options.items() if value is not None}, ())
 
 
 def unlock(
@@ -95,11 +106,14 @@ def skip(
 ) -> None:
     """Declare a failed state done by hand; full-resume then goes on behind it.
 
+    Its outputs have to be there, and its `verify` has to agree. A build that is held at this state is released.
+
     Example:
 
       toolkit skip b-0007 --state 70 -m "checked on the machine itself"
     """
-    _say(build, wishes.skip(me(), note, state), "counts the state as done by hand", as_json, project, store)
+    wish = wishes.skip(me(), note, state, open_project(project))
+    _say(build, wish, "counts the state as done by hand", as_json, project, store)
 
 
 def abandon(
@@ -120,12 +134,16 @@ def _say(
 ) -> None:  # fmt: skip
     from toolkit.core.interchange import build_record
 
-    with history_of(open_project(project), store) as kept:
-        progress = wishes.say(kept, row_of(kept, build).build, wish)
+    progress = _wished(build, wish, project, store)
     if as_json:
         print_json(build_record(progress))
     else:
         print(f"{progress.build} {said}")
+
+
+def _wished(build: str | None, wish: Wish, project: str | None, store: str | None) -> Progress:
+    with history_of(open_project(project), store) as kept:
+        return wishes.say(kept, row_of(kept, build).build, wish)
 
 
 def me() -> str:

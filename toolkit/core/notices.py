@@ -111,13 +111,12 @@ def next_steps(progress: Progress) -> tuple[str, ...]:
     """Say what can be done about a held build, and what happens then."""
     build, code = progress.build, "CODE" if progress.hold is None else progress.hold.state
     goes_on = (
-        f"run again, it goes on at state {code}"
-        if progress.phase == "full-resume"
-        else "run again, it starts at the first state"
+        f"toolkit resume goes on at state {code}, toolkit run "
+        f"{'too' if progress.phase == 'full-resume' else 'starts at the first state'}"
     )
     return (
         f"mended:   toolkit release {build} -m WHY      {goes_on}",
-        f"by hand:  toolkit skip {build} --state {code} -m HOW      counts the state as done",
+        f"by hand:  toolkit skip {build} --state {code} -m HOW      counts it as done; toolkit resume goes on behind",
         f"hopeless: toolkit abandon {build} -m WHY      the next run begins a new build",
     )
 

@@ -44,7 +44,7 @@ REPORT_SECONDS: Final = 60.0
 LONGEST_NAME: Final = 80
 LONGEST_NOTE: Final = 500
 STATUS_OF: Final = ((Forbidden, 403), (NotFound, 404), (Refused, 409), (UsageError, 400), (StoreUnavailable, 503))
-WISHES: Final = {"release": wishes.release, "skip": wishes.skip, "abandon": wishes.abandon}
+WISHES: Final = ("release", "skip", "abandon")
 
 
 class Serving:
@@ -66,6 +66,7 @@ class Serving:
         self.name = name
         self.interval = interval
         self.stopping = False
+        self._directory = directory
         self._eyes = Eyes(url, directory)
         self._report = report
         self._log = log
@@ -141,8 +142,7 @@ class Serving:
         who = safe(form.get("who", "").strip()[:LONGEST_NAME]) or "somebody"
         by = f"{who} (from {client}, by the web page)"
         note = safe(form.get("note", "").strip()[:LONGEST_NOTE]) or None
-        wish = WISHES[word](by, note)
-        progress = await self._ask(lambda: self._say(build, wish))
+        progress = await self._ask(lambda: self._say(build, self._wish(word, by, note)))
         self._view = None
         self._log(f"{word} {safe(build)}: {by}{f': {note}' if note else ''}")
         if _wants_json(request):
@@ -189,6 +189,13 @@ class Serving:
         if store is None:
             raise NotFound(f"there is no build {build}")
         return store.progress(build)
+
+    def _wish(self, word: str, by: str, note: str | None) -> wishes.Wish:
+        if word == "skip":
+            from toolkit.project import load_project
+
+            return wishes.skip(by, note, None, load_project(self._directory))
+        return wishes.release(by, note) if word == "release" else wishes.abandon(by, note)
 
     def _say(self, build: str, wish: wishes.Wish) -> Progress:
         store = self._eyes.store()

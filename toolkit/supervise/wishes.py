@@ -12,60 +12,84 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolkit.core.progress import Progress
+    from toolkit.project import Project
     from toolkit.store import Store
 
-    Wish = Callable[[Progress], ev.Event]
+    Facts = tuple[ev.Event, ...]
+    Wish = Callable[[Progress], Facts]
 
 
 def hold(by: str, note: str | None) -> Wish:
     """Keep a build at its failed state."""
 
-    def fact(progress: Progress) -> ev.Event:
+    def facts(progress: Progress) -> Facts:
         if progress.status == "completed":
             raise Refused(f"build {progress.build} is completed: there is nothing to hold")
         reason = note or "a person asked for it"
-        return ev.BuildHeld(build=progress.build, ts_ms=now_ms(), state=progress.current or 0, reason=reason, by=by)
+        return (ev.BuildHeld(build=progress.build, ts_ms=now_ms(), state=progress.current or 0, reason=reason, by=by),)
 
-    return fact
+    return facts
 
 
 def release(by: str, note: str | None) -> Wish:
     """Let a held build be tried again."""
 
-    def fact(progress: Progress) -> ev.Event:
+    def facts(progress: Progress) -> Facts:
         if not progress.held:
             raise Refused(f"build {progress.build} is not held", hint="See who waits with `toolkit builds --held`.")
-        return ev.BuildReleased(build=progress.build, ts_ms=now_ms(), by=by, note=note)
+        return (ev.BuildReleased(build=progress.build, ts_ms=now_ms(), by=by, note=note),)
 
-    return fact
+    return facts
 
 
-def skip(by: str, note: str | None, state: int | None = None) -> Wish:
-    """Declare a state done by hand: the named one, else the one at which the build stands."""
+def skip(by: str, note: str | None, state: int | None, project: Project) -> Wish:
+    """Declare a state done by hand: the named one, else the one at which the build stands.
+
+    What the state has to leave behind is looked at first. A build that is held at this state may go on.
+    """
     if not note:
         raise UsageError("a state is skipped for a reason", hint='Say how it was done by hand: -m "…".')
 
-    def fact(progress: Progress) -> ev.Event:
-        code = progress.current if state is None else state
+    def facts(progress: Progress) -> Facts:
+        held_at = progress.hold.state if progress.held and progress.hold is not None else None
+        code = (progress.current if held_at is None else held_at) if state is None else state
         if code is None or progress.states.get(code) == "completed":
             raise Refused(f"state {code} of build {progress.build} needs no skipping: it is completed")
-        return ev.StateSkipped(
+        if wrong := _not_done(progress, project, code):
+            raise Refused(f"state {code} is not done: {wrong}", hint="Finish it by hand, then skip it.")
+        skipped = ev.StateSkipped(
             build=progress.build, ts_ms=now_ms(), run=progress.run, state=code, name=progress.names.get(code),
             reason=note, by=by,
         )  # fmt: skip
+        if held_at != code:
+            return (skipped,)
+        return skipped, ev.BuildReleased(build=progress.build, ts_ms=now_ms(), by=by, note=note)
 
-    return fact
+    return facts
+
+
+def _not_done(progress: Progress, project: Project, code: int) -> str:
+    """Say what of a state's work is not there; empty when all that can be looked at is."""
+    from toolkit.supervise.fingerprint import missing_outputs
+    from toolkit.supervise.hooks import run_hook
+
+    state = project.state(code)
+    if state.outputs and (missing := missing_outputs(state, project)):
+        return f"its outputs are missing: {', '.join(missing)}"
+    if not state.verify:
+        return ""
+    return run_hook(state.verify, project, extra={"TOOLKIT_BUILD": progress.build, "TOOLKIT_STATE": str(code)})
 
 
 def abandon(by: str, note: str | None) -> Wish:
     """Give a build up."""
 
-    def fact(progress: Progress) -> ev.Event:
+    def facts(progress: Progress) -> Facts:
         if progress.status == "completed":
             raise Refused(f"build {progress.build} is completed: there is nothing to abandon")
-        return ev.BuildAbandoned(build=progress.build, ts_ms=now_ms(), by=by, note=note)
+        return (ev.BuildAbandoned(build=progress.build, ts_ms=now_ms(), by=by, note=note),)
 
-    return fact
+    return facts
 
 
 def say(store: Store, build: str, wish: Wish) -> Progress:
@@ -77,5 +101,5 @@ def say(store: Store, build: str, wish: Wish) -> Progress:
     if row.status == "in_progress":
         raise Refused(f"build {build} is running", hint="Wait until it has ended, or stop it; then say it again.")
     writer = store.writer(build, replacing=token)
-    writer.append(wish(writer.progress))
+    writer.append(*wish(writer.progress))
     return writer.progress
