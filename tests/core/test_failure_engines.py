@@ -15,7 +15,11 @@ EXPRESSIONS = [rule.match for rule in (*BUILT_IN, *SMELLS) if rule.match]
 CLASSIFIERS = {engine: Classifier(engine=engine) for engine in ENGINES}
 FINDERS = {engine: LineFinder(EXPRESSIONS, engine) for engine in ENGINES}
 
-SENTENCES = [rule.example for rule in BUILT_IN if rule.match] + [rule.counterexample for rule in BUILT_IN if rule.match]
+SIGNS = [
+    "TASK [base : Install] ***", "RUNNING HANDLER [base : restart] ***", "...ignoring", "BUILD SUCCESSFUL in 4s",
+    "the image was not built successfully", "build successfully completed, 3 failed",
+]  # fmt: skip
+SENTENCES = [text for rule in BUILT_IN if rule.match for text in (rule.example, rule.counterexample)] + SIGNS * 20
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
 LINES = st.one_of(
     st.sampled_from(SENTENCES),

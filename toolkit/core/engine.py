@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from toolkit.core.rules.linear import line_safe, required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 EngineName = Literal["hyperscan", "re2", "re"]
 EngineChoice = Literal["auto", "hyperscan", "re2", "re"]
@@ -85,6 +85,7 @@ class LineFinder:
         self._without: list[int] = []
         self._whole: _Hyperscan | None = None
         self._finder: _Re2 | _Plain | None = None
+        self.apart: dict[int, list[int]] = {}
         if engine == "hyperscan":
             self._whole = _Hyperscan([line_safe(expression) for expression in expressions])
             self._without = self._whole.refused
@@ -106,10 +107,15 @@ class LineFinder:
             match = self._matchers[number] = matcher(self._expressions[number])
         return match(line)
 
-    def lines(self, block: bytes) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield start, end and the matching expressions of every line that some expression matches, in order."""
+    def lines(self, block: bytes, apart: Collection[int] = ()) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield start, end and the matching expressions of every line that some expression matches, in order.
+
+        Expressions named in `apart`, which are frequent and whose lines hardly matter, may be left out of that: where
+        the matches of each in the block end is then found in `self.apart`, in order.
+        """
+        self.apart = {}
         if self._whole is not None and not self._without:
-            yield from self._whole.lines(block)
+            yield from self._whole.lines(block, apart, self.apart)
             return
         wanted = self._candidates(block)
         for number in self._without:
@@ -155,7 +161,7 @@ class LineFinder:
             search = self._searches[number] = compiled(self._expressions[number], lines=True).search
         found = search(block)
         while found is not None:
-            start, end = _line_at(block, found.start())
+            start, end = line_at(block, found.start())
             yield start, end
             found = search(block, end + 1) if end < len(block) else None
 
@@ -175,7 +181,7 @@ def _all_at_once(expressions: Sequence[str]) -> Any:  # noqa: ANN401 - the bindi
     return together
 
 
-def _line_at(block: bytes, offset: int) -> tuple[int, int]:
+def line_at(block: bytes, offset: int) -> tuple[int, int]:
     start = block.rfind(b"\n", 0, offset) + 1
     end = block.find(b"\n", offset)
     return start, len(block) if end < 0 else end
@@ -193,7 +199,7 @@ class _Plain:
         for number, literal in enumerate(self._literals):
             at = lower.find(literal)
             while at >= 0:
-                start, end = _line_at(block, at)
+                start, end = line_at(block, at)
                 yield start, end, number
                 at = lower.find(literal, end)
 
@@ -219,7 +225,7 @@ class _Re2:
             return
         found = self._any.search(block)
         while found is not None:
-            start, end = _line_at(block, found.start())
+            start, end = line_at(block, found.start())
             yield start, end
             found = self._any.search(block, end)
 
@@ -259,8 +265,13 @@ class _Hyperscan:
         )
         return database
 
-    def lines(self, block: bytes) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield start, end and the matching expressions of every line that some expression matches, in order."""
+    def lines(
+        self, block: bytes, apart: Collection[int] = (), kept_apart: dict[int, list[int]] | None = None
+    ) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield start, end and the matching expressions of every line that some expression matches, in order.
+
+        The ends of the matches of those in `apart` are put into `kept_apart` instead.
+        """
         if self._database is None or not block:
             return
         ends: list[tuple[int, int]] = []
@@ -271,13 +282,17 @@ class _Hyperscan:
 
         self._database.scan(block, match_event_handler=matched)
         ends.sort()
+        if kept_apart is not None:
+            for number in apart:
+                kept_apart[number] = [end for end, each in ends if each == number]
+            ends = [each for each in ends if each[1] not in apart]
         start = line_end = -1
         found: set[int] = set()
         for end, number in ends:
             if end > line_end:
                 if found:
                     yield start, line_end, sorted(found)
-                start, line_end = _line_at(block, end - 1)
+                start, line_end = line_at(block, end - 1)
                 found = set()
             found.add(number)
         if found:

@@ -105,7 +105,7 @@ class Classifier:
         """
         reading = self._reader.read(output, known_by(()))
         hits = hits_in(reading, self._reader.rules, End(state=state))
-        return frozenset(hit.rule.id for hit in hits if not hit.is_smell)
+        return frozenset(hit.rule.id for hit in hits if not hit.is_smell and (hit.score > 0 or not hit.rule.near_end))
 
     def fatal(self, output: bytes) -> Rule | None:
         """Return the first rule by which a line says that the attempt is lost: nobody need wait for its time-out."""

@@ -81,7 +81,6 @@ class Verdict(NamedTuple):
 
 
 _SHELL: Final = 128
-_BROAD: Final = "broad."
 _NEAR: Final = 80
 """So many lines before the end count as the end."""
 _MANY: Final = 200
@@ -132,7 +131,7 @@ def _score(rule: Rule, seen: Sighting, reading: Reading, count: int) -> float:
     """Weigh a line: its rule, its tone, how near to the end it stands, how rare its like is."""
     score = float(rule.weight)
     distance = reading.lines - seen.number
-    if distance > _NEAR and rule.id.startswith(_BROAD):
+    if distance > _NEAR and rule.near_end:
         return 0.0
     if rule.weight < _SURE and not rule.fatal and _MILD.search(seen.line):
         score -= 20

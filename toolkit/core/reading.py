@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from toolkit.core.evidence import EvidenceLine, Kept, Sighting, blocks, sighting, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toolkit.core.engine import EngineChoice, EngineName, LineFinder
     from toolkit.core.evidence import Block
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 COMPILING_PAYS: Final = 16 << 20
 """From so many bytes on, hyperscan's start-up costs less than it saves."""
 TAIL_LINES: Final = 200
-_SMELLED_BYTES: Final = 4 << 20
+_LATE_BYTES: Final = 4 << 20
 _TAIL_BYTES: Final = 32 << 10
 _EXCUSES: Final = 4000
+_REMEMBERED: Final = 2000
+"""So many lines are remembered with what excuses them: logs repeat themselves."""
 
 
 @dataclass(slots=True)
@@ -47,33 +50,36 @@ class Reader:
 
     def __init__(self, rules: Sequence[Rule], smells: Sequence[Rule], engine: EngineChoice) -> None:
         signs = [rule for rule in smells if rule.id in _SIGNS]
-        vague = [rule for rule in smells if rule.id not in _SIGNS]
-        self.rules = (*rules, *signs, *vague)
-        self._smells_from = len(self.rules) - len(vague)
+        late = [rule for rule in rules if rule.near_end]
+        late += [rule for rule in smells if rule.id not in _SIGNS]
+        self.rules = (*(rule for rule in rules if not rule.near_end), *signs, *late)
+        self._late_from = len(self.rules) - len(late)
+        self._signs = frozenset(range(self._late_from - len(signs), self._late_from))
         self._engine: EngineChoice = engine
         self._finders: dict[tuple[EngineName, bool], LineFinder] = {}
         self._unless: dict[str, Noise] = {}
+        self._excused: dict[tuple[str, bytes], bool] = {}
 
     def read(self, output: Iterable[bytes] | bytes, familiar: Noise) -> Reading:
         """Read the whole output, of any size, in bounded memory; lines that `familiar` knows are not kept.
 
-        Rules look at everything. Smells, which are frequent and matter only where no rule knows better, look at the
-        last part.
+        Rules look at everything. Broad rules and smells, which are frequent and matter only where no rule knows better,
+        look at the last part.
         """
         reading = Reading()
-        late: deque[Block] = deque()
+        last: deque[Block] = deque()
         size = 0
         name: EngineName = "re"
         for block, name in self._with_engine(blocks(output)):
-            self._collect(self._finder(name, smells=False), 0, block, reading, familiar)
-            late.append(block)
+            self._collect(self._finder(name, late=False), 0, block, reading, familiar)
+            last.append(block)
             size += len(block.data)
-            while size - len(late[0].data) >= _SMELLED_BYTES:
-                size -= len(late.popleft().data)
-        for block in late:
-            self._collect(self._finder(name, smells=True), self._smells_from, block, reading, familiar)
-        if late:
-            _read_tail(reading, late[-1], familiar)
+            while size - len(last[0].data) >= _LATE_BYTES:
+                size -= len(last.popleft().data)
+        for block in last:
+            self._collect(self._finder(name, late=True), self._late_from, block, reading, familiar)
+        if last:
+            _read_tail(reading, last[-1], familiar)
         return reading
 
     def _with_engine(self, source: Iterator[Block]) -> Iterator[tuple[Block, EngineName]]:
@@ -93,18 +99,18 @@ class Reader:
         for block in source:
             yield block, name
 
-    def _finder(self, name: EngineName, *, smells: bool) -> LineFinder:
+    def _finder(self, name: EngineName, *, late: bool) -> LineFinder:
         from toolkit.core.engine import LineFinder
 
-        if (name, smells) not in self._finders:
-            rules = self.rules[self._smells_from :] if smells else self.rules[: self._smells_from]
-            self._finders[name, smells] = LineFinder([rule.match for rule in rules], name)
-        return self._finders[name, smells]
+        if (name, late) not in self._finders:
+            rules = self.rules[self._late_from :] if late else self.rules[: self._late_from]
+            self._finders[name, late] = LineFinder([rule.match for rule in rules], name)
+        return self._finders[name, late]
 
     def _collect(self, finder: LineFinder, first: int, block: Block, reading: Reading, familiar: Noise) -> None:
         """Keep the lines of a block that the finder's expressions match; they are numbered from `first` on."""
         at = feeds = 0
-        for start, end, numbers in finder.lines(block.data):
+        for start, end, numbers in finder.lines(block.data, self._signs if first == 0 else ()):
             line_number = block.line_number(start, at, feeds)
             feeds, at = line_number - block.first_line, start
             line = block.data[start:end]
@@ -113,11 +119,38 @@ class Reader:
                 rule = self.rules[number]
                 if rule.id in _SIGNS:
                     self._note(rule, line, line_number, reading)
-                elif number >= self._smells_from or not self.excuses_itself(rule, line):
+                elif number >= self._late_from or not self.excuses_itself(rule, line):
                     seen = seen or sighting(block, line_number, start, end)
                     if number not in reading.kept:
                         reading.kept[number] = Kept(self._noise(number, familiar))
                     reading.kept[number].add(seen)
+
+        if finder.apart:
+            self._read_signs(finder.apart, block, reading)
+
+    def _read_signs(self, ends: Mapping[int, Sequence[int]], block: Block, reading: Reading) -> None:
+        """Note what the signs in a block say, given where they end: the last of each, and every ignored task."""
+        from toolkit.core.engine import line_at
+
+        found = {self.rules[number].id: (self.rules[number], ends[number]) for number in ends}
+
+        def number_at(end: int) -> int:
+            return block.line_number(line_at(block.data, end - 1)[0])
+
+        tasks = found["smell.task"][1]
+        for end in found["smell.ignored"][1]:
+            before = bisect_left(tasks, end)
+            task = number_at(tasks[before - 1]) if before else reading.task
+            number = number_at(end)
+            reading.excused.append((task or number - 1, number))
+        if tasks:
+            reading.task = number_at(tasks[-1])
+        rule, successes = found["smell.success"]
+        for end in reversed(successes):
+            start, stop = line_at(block.data, end - 1)
+            if not self.excuses_itself(rule, block.data[start:stop]):
+                reading.success = block.line_number(start)
+                break
 
     def _note(self, rule: Rule, line: bytes, number: int, reading: Reading) -> None:
         if rule.id == "smell.task":
@@ -128,22 +161,29 @@ class Reader:
             reading.success = number
 
     def _noise(self, number: int, familiar: Noise) -> Noise:
-        """Join both reasons to leave a line out. Smells are frequent, so theirs are asked for kept lines only."""
-        if number < self._smells_from:
+        """Join both reasons to leave a line out; what is frequent is asked for its own only where a line was kept."""
+        if number < self._late_from:
             return familiar
         rule = self.rules[number]
         return lambda line: self.excuses_itself(rule, line) or familiar(line)
 
     def excuses_itself(self, rule: Rule, line: bytes) -> bool:
-        """Tell whether the line holds what the rule must not stand beside."""
+        """Tell whether the line is too long for the rule, or holds what the rule must not stand beside."""
+        if rule.longest is not None and len(line) > rule.longest:
+            return True
         if rule.unless is None:
             return False
+        known = self._excused.get((rule.unless, line))
+        if known is not None:
+            return known
         matches = self._unless.get(rule.unless)
         if matches is None:
             from toolkit.core.engine import matcher
 
             matches = self._unless[rule.unless] = matcher(rule.unless)
-        return matches(line)
+        if len(self._excused) >= _REMEMBERED:
+            self._excused.clear()
+        return self._excused.setdefault((rule.unless, line), matches(line))
 
 
 _SIGNS: Final = frozenset({"smell.task", "smell.ignored", "smell.success"})

@@ -26,7 +26,9 @@ _WIRE: Final = (
 def _broad(  # noqa: PLR0913, PLR0917 - the columns of a table
     name: str, means: FailureClass, match: str, example: str, counterexample: str, weight: int = BROAD
 ) -> Rule:
-    return Rule(f"broad.{name}", means, f"(?i){match}", example, counterexample, weight=weight, unless=_NO)
+    return Rule(
+        f"broad.{name}", means, f"(?i){match}", example, counterexample, weight=weight, unless=_NO, near_end=True
+    )
 
 
 RULES: Final = (

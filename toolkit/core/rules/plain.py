@@ -9,8 +9,7 @@ from toolkit.core.rules.rule import SYMPTOM, Rule
 if TYPE_CHECKING:
     from toolkit.core.classes import FailureClass
 
-_BEGIN: Final = r"(?i)^.{0,60}\b"
-_END: Final = r".{0,60}$"
+_FEW_WORDS: Final = 160
 _NO: Final = r"(?i)\b(?:no|without|if|when|checking|passed|warning|set|default|default_|test_)\b|=|^ *[{#\"]"
 _FAILED: Final = r"(?:fail(?:ed|ure|s)?|error|problem|broken|lost|down)"
 
@@ -21,11 +20,12 @@ def _said(  # noqa: PLR0913, PLR0917 - the columns of a table
     return Rule(
         name,
         means,
-        f"{_BEGIN}(?:{words}){_END}",
+        rf"(?i)\b(?:{words})",
         example,
         counterexample,
         weight=weight,
         unless=_NO,
+        longest=_FEW_WORDS,
     )
 
 

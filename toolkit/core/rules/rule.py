@@ -51,7 +51,7 @@ class Rule:
 
     `match` is searched in every single line of the output, without its line end; an empty one asks for the end of the
     process only. `states` holds codes and ranges (`10-65`); `exit_codes` and `signals` together ask how the process ended:
-    one of them must be true. `unless` must not match the same line. `fatal` rules may end an attempt early: nothing good
+    one of them must be true. `unless` must not match the same line, which has at most `longest` bytes; `near_end` lines count near the end of the output only. `fatal` rules may end an attempt early: nothing good
     can follow such a line.
     """
 
@@ -62,6 +62,8 @@ class Rule:
     counterexample: str = ""
     weight: int = CAUSE
     unless: str | None = None
+    longest: int | None = None
+    near_end: bool = False
     states: str | None = None
     exit_codes: tuple[int, ...] = ()
     signals: tuple[int, ...] = ()
