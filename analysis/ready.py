@@ -111,6 +111,8 @@ def _sound(builds: pl.DataFrame) -> Check:
 
 
 def _in_favour(recommendation: Recommendation, preview: Preview | None) -> Check:
+    if preview is not None and not preview.hours_to_green.recorded:
+        return Check(name="evidence", ok=False, have="no recorded build became green", need="some that did")
     if preview is not None:
         hours, told = preview.hours_to_green, preview.hours_to_green.replayed
         return Check(

@@ -108,8 +108,8 @@ def test_endless_loops_are_said(tmp_path: Path) -> None:
 
 def test_commands_of_the_project(tmp_path: Path) -> None:
     """The commands that toolkit.toml names are looked at as well."""
-    assert nested_retries(str(tmp_path), ["curl --retry 2 $URL"]) == [
-        Nested(file="toolkit.toml", line=1, where="inside", what="curl --retry", attempts=3)
+    assert nested_retries(str(tmp_path), [("run of state 5", "curl --retry 2 $URL")]) == [
+        Nested(file="run of state 5", line=1, where="inside", what="curl --retry", attempts=3)
     ]
 
 

@@ -8,7 +8,20 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from toolkit.cli import builds, data, demo, failures, inside, learning, people, phases, projects, resuming, watching
+from toolkit.cli import (
+    builds,
+    data,
+    demo,
+    doctor,
+    failures,
+    inside,
+    learning,
+    people,
+    phases,
+    projects,
+    resuming,
+    watching,
+)
 from toolkit.cli.light import told
 from toolkit.errors import ToolkitError
 
@@ -21,7 +34,7 @@ cli = typer.Typer(
     name="toolkit", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )  # fmt: skip
-for group in (projects, phases, inside, resuming, builds, watching, people, learning, failures, data, demo):
+for group in (projects, phases, inside, resuming, builds, watching, people, learning, failures, data, doctor, demo):
     group.register(cli)
 
 

@@ -1,4 +1,4 @@
-"""`toolkit import`, `export`, `sql` and `doctor`: the history in and out, looked at freely, and checked."""
+"""`toolkit import`, `export` and `sql`: the history in and out, and looked at freely."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def register(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
     cli.command("import")(import_)
-    for command in (export, sql, doctor):
+    for command in (export, sql):
         cli.command()(command)
 
 
@@ -157,44 +157,6 @@ def sql(
         print_table(frame.columns, [list(row) for row in frame.iter_rows()])
 
 
-def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:
-    """Check the store, the configuration and the failure rules; exit code 5 when the store is not sound.
-
-    Told of the rules: which of them match successful attempts too, failures of one host, and recent outages.
-
-    Example:
-
-      toolkit doctor
-    """
-    from toolkit.project import check_project
-
-    faults: list[str] = []
-    code = 0
-    where = _folder(project)
-    for fault in check_project(where):
-        faults.append(fault.text)
-        code = 3
-    try:
-        with history_of(open_project(where), store) as kept:
-            found = kept.check()
-    except StoreDamaged as error:
-        found = [f"{error}: {error.hint}"]
-    except NotFound:
-        found = []
-    if found:
-        code = 5
-    watched = None if code else _watched(open_project(where), store)
-    if as_json:
-        shape = None if watched is None else watched.model_dump(mode="json")
-        print_json({"ok": not code, "store": found, "configuration": faults, "watched": shape})
-    else:
-        worth = () if watched is None else watched.lines
-        told = [*found, *faults, *(f"look at: {line}" for line in worth)]
-        for line in told or ("all is well",):
-            print(line)
-    return code
-
-
 def tables_of(project: Project, store: str | None, work: Work = NOBODY_WATCHES) -> History:
     """Open the history's tables, brought up to date."""
     from pathlib import Path
@@ -219,20 +181,6 @@ def watch_over(tables: History, project: Project) -> Watched:
     own = [each.rule() for each in project.rules]
     cache = Path(project.state_directory) / "cache"
     return watch(tables.attempts().collect(), own, Captured(project.directory), cache)
-
-
-def _watched(project: Project, store: str | None) -> Watched | None:
-    try:
-        with tables_of(project, store) as tables:
-            return watch_over(tables, project)
-    except NotFound:
-        return None
-
-
-def _folder(project: str | None) -> str:
-    from toolkit.project import find_project
-
-    return project or find_project(os.getcwd()) or os.getcwd()
 
 
 def _histories(

@@ -112,12 +112,12 @@ class Nesting(Value):
         return told if self.bounded else f"{told}, and some loops have no end of their own"
 
 
-def nested_retries(directory: str, commands: Iterable[str] = ()) -> list[Nested]:
-    """Find what tries again by itself in a project's files, and in `commands`, as toolkit.toml names them.
+def nested_retries(directory: str, commands: Iterable[tuple[str, str]] = ()) -> list[Nested]:
+    """Find what tries again by itself in a project's files, and in `commands`, each with its place in toolkit.toml.
 
     Files are looked at line by line with expressions for the usual tools: it finds what is written the usual way.
     """
-    found = [each for command in commands for each in _search("toolkit.toml", command, "inside")]
+    found = [each for place, command in commands for each in _search(place, command, "inside")]
     for path in _files(Path(directory)):
         name = path.relative_to(directory).as_posix()
         where: Where | None = (
