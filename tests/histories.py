@@ -258,6 +258,7 @@ _SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(texts, max_size=3).map(tuple),
     "tuple[tuple[int, str], ...]": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
     "Mapping[str, str]": st.dictionaries(texts, texts, max_size=3),
+    "Mapping[str, Any]": st.dictionaries(texts, st.none() | texts | numbers | seconds | st.booleans(), max_size=3),
     "Mapping[str, Mapping[str, Any]]": st.dictionaries(
         texts, st.dictionaries(texts, st.none() | texts | numbers | seconds | st.booleans(), max_size=3), max_size=2
     ),

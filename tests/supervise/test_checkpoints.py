@@ -103,7 +103,7 @@ def test_a_checkpoint_grows_old(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kept"),
-    [("failed", 1), ("interrupted", 1), ("in_progress", 1), ("completed", 0), ("abandoned", 0), (None, 0)],
+    [("failed", 1), ("interrupted", 1), ("in_progress", 1), ("completed", 0), ("abandoned", 0), (None, 1)],
 )
 def test_checkpoints_go_with_their_build(folder: Path, status: str | None, kept: int) -> None:
     """As long as a build may be resumed its checkpoints stay; afterwards nothing of them is left."""

@@ -34,7 +34,13 @@ def register(cli: typer.Typer) -> None:
 
 
 def status(
-    build: BuildArgument = None, as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None
+    build: BuildArgument = None,
+    as_json: JsonOption = False,
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="How it came to be: what was run, retried, reused, skipped, and where.")
+    ] = False,
+    project: ProjectOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Show where a build stands: its state, its status and what it took to get there.
 
@@ -43,6 +49,8 @@ def status(
       toolkit status
 
       toolkit status b-0007 --json
+
+      toolkit status --provenance --json > image.intoto.json
     """
     from toolkit.core.interchange import build_record
     from toolkit.core.notices import next_steps, way_in
@@ -51,6 +59,11 @@ def status(
     here = open_project(project)
     with history_of(here, store) as kept:
         progress = kept.progress(row_of(kept, build).build)
+        if provenance:
+            from toolkit.cli.origins import tell_provenance
+
+            tell_provenance(progress, kept.events(progress.build), as_json=as_json)
+            return
         ran = last_recorded(kept.events(progress.build)) if progress.held else Recorded()
     if as_json:
         print_json({**build_record(progress), "hold": _hold_shape(progress)})
@@ -85,10 +98,11 @@ def builds(
         with history_of(open_project(project), store) as kept:
             rows = kept.builds(pipeline=pipeline, target=target, held=True if held else None, limit=limit)
             holds = {row.build: _hold_shape(kept.progress(row.build)) for row in rows if row.held}
+            failed = kept.with_failures()
     except NothingRecorded:
-        rows, holds = [], {}
+        rows, holds, failed = [], {}, frozenset()
     if as_json:
-        print_json({"builds": [{**_row_shape(row), "hold": holds.get(row.build)} for row in rows]})
+        print_json({"builds": [{**_row_shape(row, failed), "hold": holds.get(row.build)} for row in rows]})
         return
     if not rows:
         print("no builds wait for a person" if held else "no builds")
@@ -97,7 +111,7 @@ def builds(
         _print_held(rows, holds)
         return
     titles = ["build", "pipeline", "target", "state", "status", "runs", "started", "updated"]
-    shapes = [_row_shape(row) for row in rows]
+    shapes = [_row_shape(row, failed) for row in rows]
     print_table(
         titles,
         [
@@ -211,6 +225,8 @@ def why(
 
       toolkit why --ci --junit states.xml
     """
+    from toolkit.core.provenance import run_actions, status_text
+
     here = open_project(project)
     with history_of(here, store) as kept:
         progress = kept.progress(row_of(kept, build).build)
@@ -228,9 +244,16 @@ def why(
         return
     failed = [each for each in progress.attempts if each.status == "failed"]
     if as_json:
-        print_json({"build": progress.build, "status": progress.status, "failures": [_why(each) for each in failed]})
+        print_json({
+            "build": progress.build, "status": progress.status, "run": progress.run,
+            "states": run_actions(progress), "failures": [_why(each) for each in failed],
+        })  # fmt: skip
         return
-    print(f"{progress.build} is {progress.status} at state {progress.current}")
+    print(f"{progress.build} is {status_text(progress)} at state {progress.current}")
+    if progress.run > 1:
+        print(f"\nwhat run {progress.run} did:")
+        for told in run_actions(progress):
+            print(f"  {told['action']:<6} {told['code']:>4} {told['name'] or '':<14} {told['why'] or ''}".rstrip())
     if not failed:
         print("nothing failed in it")
     for each in failed[-3:]:
@@ -300,7 +323,7 @@ def _print_status(progress: Progress) -> None:
     code = progress.current
     name = progress.names.get(code, "") if code is not None else ""
     print(f"  state    {'-' if code is None else code} {name}".rstrip())
-    print(f"  status   {_status_word(record)}{' (after retry)' if _after_retry(progress) else ''}")
+    print(f"  status   {_status_word(record)}")
     print(f"  runs     {record['runs']}, phase {record['phase'] or '-'}")
     if progress.hold is not None and progress.held:
         by = f", by {progress.hold.by}" if progress.hold.by else ""
@@ -319,16 +342,13 @@ def _print_status(progress: Progress) -> None:
     )  # fmt: skip
 
 
-def _after_retry(progress: Progress) -> bool:
-    return progress.status == "completed" and any(each.status == "failed" for each in progress.attempts)
-
-
-def _row_shape(row: BuildRow) -> dict[str, Any]:
+def _row_shape(row: BuildRow, failed: frozenset[str]) -> dict[str, Any]:
     from toolkit.core.moments import rfc3339
 
     return {
         "build": row.build, "pipeline": row.pipeline, "target": row.target, "currentState": row.current,
         "status": row.status, "held": row.held, "runs": row.runs, "abandoned": row.abandoned, "degraded": row.degraded,
+        "afterRetry": row.status == "completed" and row.build in failed,
         "started": rfc3339(row.started_ms),
         "updated": rfc3339(row.updated_ms),
     }  # fmt: skip
@@ -336,7 +356,8 @@ def _row_shape(row: BuildRow) -> dict[str, Any]:
 
 def _status_word(shape: dict[str, Any]) -> str:
     marks = [word for word in ("held", "abandoned", "degraded") if shape.get(word)]
-    return f"{shape['status']}{', ' + ', '.join(marks) if marks else ''}"
+    status = f"{shape['status']} after retry" if shape.get("afterRetry") else shape["status"]
+    return ", ".join([status, *marks])
 
 
 def _short(ts: str | None) -> str:

@@ -154,6 +154,8 @@ def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
         print(f"it takes about {duration_text(planned.expected_seconds)}{more}")
     if planned.build is not None and planned.start_over_seconds is not None:
         print(f"starting over takes about {duration_text(planned.start_over_seconds)}")
+    if planned.goes_back_to is not None:
+        print(f"before that, the checkpoint of state {planned.goes_back_to} is restored")
     if planned.left_out:
         print(f"left out: {', '.join(map(str, planned.left_out))}")
     if progress is not None and progress.held:

@@ -87,6 +87,8 @@ class AttemptStarted(StateEvent):
     inputs: str | None = None
     """The fingerprint of the declared inputs."""
     command: str | None = None
+    why: str | None = None
+    """Why a state that had completed before, or was asked for, runs."""
 
 
 class AttemptCompleted(StateEvent):
@@ -185,6 +187,24 @@ class StateOutputs(StateEvent):
     values: Mapping[str, str]
 
 
+class CheckpointSaved(StateEvent):
+    """What a completed attempt left behind was kept aside, or, with an error, could not be."""
+
+    kind: ClassVar[str] = "checkpoint_saved"
+    attempt: int
+    duration: float | None = None
+    error: str | None = None
+
+
+class CheckpointRestored(StateEvent):
+    """The build went back to what an attempt had left behind; with an error, that state has to run again."""
+
+    kind: ClassVar[str] = "checkpoint_restored"
+    attempt: int
+    duration: float | None = None
+    error: str | None = None
+
+
 class BuildHeld(Event):
     """The build stays at its failed state and waits for a person."""
 
@@ -277,6 +297,8 @@ AnyEvent = (
     | StateReused
     | StateSkipped
     | StateOutputs
+    | CheckpointSaved
+    | CheckpointRestored
     | BuildHeld
     | BuildReleased
     | BuildUnlocked

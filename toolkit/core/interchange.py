@@ -8,6 +8,7 @@ from toolkit.core import events as ev
 from toolkit.core.fingerprints import id_of
 from toolkit.core.moments import rfc3339
 from toolkit.core.progress import Attempt, Progress, fold
+from toolkit.core.provenance import after_retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,6 +112,7 @@ def build_record(progress: Progress) -> dict[str, Any]:
         "build": progress.build, "pipeline": progress.pipeline, "target": progress.target,
         "labels": dict(progress.labels), "currentState": progress.current, "status": progress.status,
         "phase": progress.phase, "held": progress.held, "abandoned": progress.abandoned, "degraded": progress.degraded,
+        "afterRetry": after_retry(progress),
         "runs": progress.run, "exitCode": progress.exit_code, "signal": progress.signal,
         "started": None if progress.started_ms is None else rfc3339(progress.started_ms),
         "updated": None if progress.updated_ms is None else rfc3339(progress.updated_ms),

@@ -53,7 +53,8 @@ class StateConfig(Value):
     restore: str = ""
     discard: str = ""
     """Removes a checkpoint that is no longer wanted."""
-    checkpoint_age: float | None = None
+    checkpoint_age: float | None = 7 * DAY
+    """A checkpoint older than this is not restored, and removed."""
 
     @property
     def label(self) -> str:

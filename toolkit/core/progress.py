@@ -57,6 +57,7 @@ class Attempt(Value):
     phase: str | None = None
     host: str | None = None
     inputs: str | None = None
+    why: str | None = None
     outputs: str | None = None
     error: str | None = None
     exit_code: int | None = None
@@ -104,6 +105,8 @@ class Progress(Value):
     """The last completed attempt of each state, in whichever run."""
     skips: Mapping[StateCode, ev.StateSkipped] = NOTHING
     """States that a person declared done by hand, and that were not attempted since."""
+    spoilt: Mapping[StateCode, str] = NOTHING
+    """Completed states whose checkpoint did not come back: what they made is lost, for this reason."""
     current: StateCode | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     """What happened to states, in the shape of the build record's `stateHistory`."""
@@ -210,7 +213,7 @@ def _attempt_started(progress: Progress, event: ev.AttemptStarted) -> Changes:
         return None
     attempt = Attempt(
         state=event.state, name=event.name, run=event.run, attempt=event.attempt, started_ms=event.ts_ms,
-        phase=event.phase, host=event.host, inputs=event.inputs,
+        phase=event.phase, host=event.host, inputs=event.inputs, why=event.why,
     )  # fmt: skip
     skips = progress.skips
     if event.state in skips:
@@ -251,6 +254,8 @@ def _attempt_ended(
     }
     if status == "completed":
         changes["completions"] = {**progress.completions, event.state: ended}
+        if event.state in progress.spoilt:
+            changes["spoilt"] = {code: why for code, why in progress.spoilt.items() if code != event.state}
     return changes
 
 
@@ -290,6 +295,10 @@ def _state_settled(progress: Progress, event: ev.StateReset | ev.StateReused | e
 def _state_outputs(progress: Progress, event: ev.StateOutputs) -> Changes:
     values = {**progress.outputs.get(event.state, {}), **event.values}
     return {"outputs": {**progress.outputs, event.state: values}}
+
+
+def _checkpoint_restored(progress: Progress, event: ev.CheckpointRestored) -> Changes:
+    return {"spoilt": {**progress.spoilt, event.state: event.error}} if event.error else None
 
 
 def _build_held(_: Progress, event: ev.BuildHeld) -> Changes:
@@ -348,6 +357,7 @@ _HANDLERS: dict[type[ev.Event], Any] = {
     ev.StateReused: _state_settled,
     ev.StateSkipped: _state_settled,
     ev.StateOutputs: _state_outputs,
+    ev.CheckpointRestored: _checkpoint_restored,
     ev.BuildHeld: _build_held,
     ev.BuildReleased: _build_released,
     ev.BuildAbandoned: _build_abandoned,

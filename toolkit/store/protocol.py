@@ -121,6 +121,9 @@ class Store(Protocol):
     def latest_any(self) -> BuildRow | None:
         """Give the build that was begun last."""
 
+    def with_failures(self) -> frozenset[str]:
+        """Name the builds in which something has failed; those that completed all the same did so after retry."""
+
     def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
         """Give stored facts with an id above `after`, in the order of recording, as they are stored."""
 

@@ -32,6 +32,7 @@ BUILDS = f"""
         and (cast(? as text) is null or status = ?) and (cast(? as integer) is null or held = ?)
     order by started_ms desc, id desc limit ?
 """  # noqa: S608 - as above
+FAILED = "select distinct build from event where kind = 'attempt_failed'"
 FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
 
 PAGE_ROWS = 2_000
@@ -101,6 +102,10 @@ class Reading(ABC):
         """Give the build that was begun last."""
         found = self.builds(limit=1)
         return found[0] if found else None
+
+    def with_failures(self) -> frozenset[str]:
+        """Name the builds in which something has failed."""
+        return frozenset(name for (name,) in self.fetch(FAILED, ()))
 
     def rows(self, after: int = 0, limit: int | None = None) -> Iterator[Row]:
         """Give stored facts in the order of recording, a page at a time, so that a slow reader holds nobody up."""

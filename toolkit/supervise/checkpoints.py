@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from toolkit.core.moments import duration_text
 from toolkit.core.values import Value
-from toolkit.supervise.clock import wall
-from toolkit.supervise.hooks import run_hook
+from toolkit.supervise.clock import monotonic, wall
+from toolkit.supervise.hooks import LOOK_SECONDS, run_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolkit.core.pipeline import StateConfig
     from toolkit.project import Project
@@ -39,7 +39,9 @@ class Checkpoint(Value):
     saved: float | None = None
 
 
-def save(state: StateConfig, project: Project, build: str, attempt: int) -> str:
+def save(
+    state: StateConfig, project: Project, build: str, attempt: int, *, wanted: Callable[[], bool] | None = None
+) -> str:
     """Keep what a completed attempt left behind; says why it could not, empty when it did or need not.
 
     A state has one checkpoint in a build: those of its earlier attempts go once the new one is whole.
@@ -52,7 +54,7 @@ def save(state: StateConfig, project: Project, build: str, attempt: int) -> str:
         os.makedirs(checkpoint.path, mode=0o700)
     except OSError as error:
         return f"there is no room for a checkpoint of state {state.code}: {error.strerror}"
-    wrong = run_hook(state.checkpoint, project, extra=_environment(checkpoint), timeout_seconds=TIMEOUT_SECONDS)
+    wrong = _hook(state.checkpoint, project, checkpoint, wanted)
     if not wrong:
         wrong = _note(checkpoint)
     if wrong:
@@ -64,12 +66,14 @@ def save(state: StateConfig, project: Project, build: str, attempt: int) -> str:
     return ""
 
 
-def restore(state: StateConfig, project: Project, build: str, attempt: int) -> str:
+def restore(
+    state: StateConfig, project: Project, build: str, attempt: int, *, wanted: Callable[[], bool] | None = None
+) -> str:
     """Put back what an attempt left behind; says why it could not, and then nothing may go on from here."""
     if wrong := unavailable(state, project, build, attempt):
         return wrong
     checkpoint = _at(project, build, state.code, attempt)
-    return run_hook(state.restore, project, extra=_environment(checkpoint), timeout_seconds=TIMEOUT_SECONDS)
+    return _hook(state.restore, project, checkpoint, wanted)
 
 
 def unavailable(state: StateConfig, project: Project, build: str, attempt: int) -> str:
@@ -99,16 +103,17 @@ def discard(checkpoint: Checkpoint, state: StateConfig, project: Project) -> str
 
 
 def expire(project: Project, statuses: Mapping[str, str]) -> tuple[str, ...]:
-    """Remove checkpoints that are too old, or whose build is `completed`, `abandoned` or unknown; says what went wrong.
+    """Remove checkpoints that are too old, or whose build is `completed` or `abandoned`; says what went wrong.
 
-    `statuses` are those of all builds. One that is not whole goes too, unless its build is `in_progress`.
+    `statuses` are those of all builds; one that is not among them is another history's, and only its age counts. What
+    is not whole goes too, unless its build is `in_progress`.
     """
     trouble = []
     for checkpoint in list_checkpoints(project):
         status = statuses.get(checkpoint.build, "unknown")
         state = project.state(checkpoint.state)
-        half = checkpoint.saved is None
-        over = status in {"completed", "abandoned", "unknown"}
+        half = checkpoint.saved is None and status != "unknown"
+        over = status in {"completed", "abandoned"}
         old = checkpoint.saved is not None and _is_old(checkpoint.saved, state)
         if status != "in_progress" and (half or over or old) and (wrong := discard(checkpoint, state, project)):
             trouble.append(f"checkpoint of state {checkpoint.state} of {checkpoint.build}: {wrong}")
@@ -155,6 +160,33 @@ def _note(checkpoint: Checkpoint) -> str:
     except OSError as error:
         return f"the checkpoint of state {checkpoint.state} cannot be noted: {error.strerror}"
     return ""
+
+
+def _hook(command: str, project: Project, checkpoint: Checkpoint, wanted: Callable[[], bool] | None) -> str:
+    """Run a command on a checkpoint, alone: one that outlived its supervisor is waited for."""
+    lock = os.open(os.path.dirname(checkpoint.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if wrong := _locked(lock, wanted):
+            return wrong
+        told = _environment(checkpoint)
+        return run_hook(command, project, extra=told, timeout_seconds=TIMEOUT_SECONDS, wanted=wanted, lock=lock)
+    finally:
+        os.close(lock)
+
+
+def _locked(lock: int, wanted: Callable[[], bool] | None) -> str:
+    import fcntl
+    import time
+
+    deadline = monotonic() + TIMEOUT_SECONDS
+    while monotonic() < deadline and (wanted is None or wanted()):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOK_SECONDS)
+        else:
+            return ""
+    return "another command is still at work on this build's checkpoints"
 
 
 def _environment(checkpoint: Checkpoint) -> dict[str, str]:

@@ -134,7 +134,7 @@ class Conductor:
         self._bury()
         self.entering(code)
         if self.decider is not None:
-            action = self.decider.before(code, name)
+            action = self.decider.before(code, name, lambda: _lives(asked.owner))
             if action.name == "reuse":
                 return self._give_again(code, asked)
             if isinstance(action, Stop):
@@ -152,6 +152,9 @@ class Conductor:
             return self._after_cut(attempt, asked, exit_code)
         if exit_code == 0 and not (wrong := self._unbelieved(attempt)):
             self._complete(attempt)
+            if self.decider is not None:
+                owner = self._owners.get((attempt.state, attempt.attempt), 0)
+                self.decider.keep(attempt, (lambda: _lives(owner)) if owner and _lives(owner) else None)
             return "done 0"
         self._fail(attempt, ending_text(exit_code, None) if exit_code else wrong, exit_code=exit_code)
         return self._after(attempt, asked, exit_code or 1)
@@ -172,6 +175,8 @@ class Conductor:
             wrong = self._unbelieved(attempt)
             if not wrong:
                 self._complete(attempt)
+                if self.decider is not None:
+                    self.decider.keep(attempt)
                 return True
             self._fail(attempt, wrong, exit_code=0)
             return False
@@ -183,8 +188,7 @@ class Conductor:
         if marker.status == "started":
             for each in self.ledger.progress.open_attempts():
                 if (each.state, each.attempt) in self._by_marker:
-                    self._over(each)
-                    self.ledger.complete(each)
+                    self._complete(each)
             self.entering(marker.code)
             self._by_marker.add((marker.code, self._start(marker.code, marker.name)))
             if self.decider is not None and self.decider.is_behind(marker.code):
@@ -196,8 +200,7 @@ class Conductor:
             self._start(marker.code, marker.name)
             attempt = self._open(marker.code)
         if attempt is not None and marker.status == "completed":
-            self._over(attempt)
-            self.ledger.complete(attempt)
+            self._complete(attempt)
         elif attempt is not None and (self.decider is None or not self.decider.is_behind(marker.code)):
             self._fail(attempt, marker.reason or "the build said so")  # else it is we who are ending it
 
@@ -239,7 +242,7 @@ class Conductor:
         """The wait after a failure is over."""
         failed = self.ledger.progress.attempts_at(code)[-1]
         exit_code = int(asked.text)
-        if self.decider is None or not os.path.exists(f"/proc/{asked.owner}"):
+        if self.decider is None or not _lives(asked.owner):
             return f"done {exit_code}"
         if asked.verb == "decide":
             return self._after(failed, asked, exit_code)
@@ -288,7 +291,7 @@ class Conductor:
         """A shell that ended inside a step, under `set -e`, never came to say so."""
         for attempt in self.ledger.progress.open_attempts():
             owner = self._owners.get((attempt.state, attempt.attempt))
-            if owner is not None and not os.path.exists(f"/proc/{owner}"):
+            if owner is not None and not _lives(owner):
                 self._fail(attempt, "its shell ended without saying how")
 
     def _over(self, attempt: Attempt) -> Cause | None:
@@ -319,6 +322,7 @@ class Conductor:
             code, name or self._names.get(code),
             inputs=None if self.decider is None else self.decider.inputs(code),
             phase=None if self.decider is None else self.decider.phase_at(code),
+            why=None if self.decider is None else self.decider.why(code),
         )  # fmt: skip
         self.log.begin(code, attempt)
         if self.fatal is not None:
@@ -346,6 +350,10 @@ class Conductor:
         current = self.ledger.progress.current
         self.ledger.outputs(START if current is None else current, {name: value})
         return "done 0"
+
+
+def _lives(process: int) -> bool:
+    return os.path.exists(f"/proc/{process}")
 
 
 def was_stopped(ended: Ended) -> bool:

@@ -12,8 +12,10 @@ from toolkit.core.action import Action, Hold, Reuse, Run, Stop
 from toolkit.core.policy import Policy
 from toolkit.core.situation import Situation, after_failure, before_attempt
 from toolkit.core.values import Value
+from toolkit.errors import Refused
 from toolkit.supervise.incidents import breaker_for
 from toolkit.supervise.ledger import now_ms
+from toolkit.supervise.returning import go_back, keep
 from toolkit.supervise.selecting import WHOLE, Selection, narrowed
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class Decider:
         self._followed: dict[int, str] = {}
         self._asked = asked
         self._ran_again: int | None = None
+        self._left: StateConfig | None = None
+        self._reasons: dict[int, str] = {}
         self.last: Action | None = None
         self.stopped: Stop | None = None
         """Why the build does not go on to a state, though nothing failed."""
@@ -86,19 +90,29 @@ class Decider:
         rest = self._ledger.progress.arm == "old"
         return self._followed.get(code) or self._override or self.project.phase_at(code, rest=rest)
 
-    def before(self, code: int, name: str | None = None) -> Action:
-        """Decide how a state begins; a reuse is recorded."""
+    def before(self, code: int, name: str | None = None, wanted: Callable[[], bool] | None = None) -> Action:
+        """Decide how a state begins; a reuse is recorded, and behind one the build goes back to its checkpoint.
+
+        That takes its time, and is given up when it is not `wanted` any more.
+        """
         phase, config = self.phase_at(code), self.project.state(code, name)
         situation = before_attempt(
             self._ledger.progress, config, now_ms=now_ms(), validity=self._validity(phase, config),
             ran_again=self._ran_again, resume=self.resume,
         )  # fmt: skip
         action = narrowed(self._phases.decide(phase), self._asked)(situation, self.project.policy)
+        if isinstance(action, Run):
+            if situation.validity is not None and self._ran_again is None:
+                self._ran_again = code
+            if situation.validity is not None or self._asked.runs(code):
+                self._reasons[code] = action.reason
+            left, self._left = self._left, None
+            if left is not None and (wrong := go_back(self._ledger, self.project, left, wanted)):
+                action = Stop(reason=wrong, resumable=True, exit_code=Refused.exit_code)
         if isinstance(action, Stop):
             self.stopped = action
-        if isinstance(action, Run) and situation.validity is not None and self._ran_again is None:
-            self._ran_again = code
         if isinstance(action, Reuse):
+            self._left = config
             done = self._ledger.progress.completions.get(code)
             self._ledger.record(
                 self._ledger.fact(
@@ -191,6 +205,15 @@ class Decider:
         from toolkit.supervise.fingerprint import outputs_of
 
         return outputs_of(config, self.project)
+
+    def why(self, code: int) -> str | None:
+        """Say why a state that had completed before, or was asked for, runs; once, for its first attempt."""
+        return self._reasons.pop(code, None)
+
+    def keep(self, attempt: Attempt, wanted: Callable[[], bool] | None = None) -> None:
+        """Keep a checkpoint of what a completed state left behind, as long as that is `wanted`."""
+        if self.phase_at(attempt.state) != "track-only":
+            keep(self._ledger, self.project, attempt, wanted)
 
     def reset(self, code: int) -> str:
         """Clean up before a retry in place; says why there can be none, empty when all is well."""

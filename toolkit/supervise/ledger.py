@@ -56,18 +56,20 @@ class Ledger:
         """The number of the run."""
         return self.progress.run
 
-    def start(
+    def start(  # noqa: PLR0913 - what is known of an attempt
         self,
         state: int,
         name: str | None,
         *,
         inputs: str | None = None,
         phase: str | None = None,
+        why: str | None = None,
         seconds_ago: float = 0.0,
     ) -> int:
         """Record that an attempt begins, or began; gives its number. A completed state entered again is reset first.
 
-        `phase` is what the state follows, where that is not what the build does.
+        `phase` is what the state follows, where that is not what the build does; `why` is told of a state that had
+        completed before.
         """
         facts: list[ev.Event] = []
         if self.progress.states.get(state) == "completed":
@@ -76,11 +78,15 @@ class Ledger:
         self._began[state, attempt] = time.monotonic() - seconds_ago
         begun = self.fact(
             ev.AttemptStarted, state=state, name=name, attempt=attempt, phase=phase or self.phase, host=self._host,
-            inputs=inputs,
+            inputs=inputs, why=why,
         )  # fmt: skip
         facts.append(begun.but(ts_ms=begun.ts_ms - round(seconds_ago * 1000)))
         self.record(*facts)
         return attempt
+
+    def say(self, message: str) -> None:
+        """Print a warning line about the build."""
+        self._warn(message)
 
     def complete(self, attempt: Attempt, *, outputs: str | None = None) -> None:
         """Record that an attempt reached its milestone."""

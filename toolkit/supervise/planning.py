@@ -13,7 +13,7 @@ from toolkit.errors import Refused
 from toolkit.supervise.hashes import Hashes
 from toolkit.supervise.ledger import now_ms as clock_ms
 from toolkit.supervise.selecting import WHOLE, Selection, narrowed
-from toolkit.supervise.validity import UNNAMED, validity
+from toolkit.supervise.validity import UNNAMED, restore_point, validity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +54,8 @@ class Plan(Value):
     states: tuple[PlannedState, ...]
     left_out: tuple[StateCode, ...] = ()
     """Behind the last state that was asked for."""
+    goes_back_to: StateCode | None = None
+    """The reused state whose checkpoint is restored before the first state runs."""
     start_over_seconds: float | None = None
     """How long all the states would take, as far as it is known."""
 
@@ -82,6 +84,7 @@ class Plan(Value):
             "start_over_seconds": self.start_over_seconds,
             "unknown": list(self.unknown),
             "left_out": list(self.left_out),
+            "goes_back_to": self.goes_back_to,
         }
 
 
@@ -131,6 +134,7 @@ def plan(  # noqa: PLR0913 - what a plan depends on
         build=None if progress is None else progress.build,
         states=tuple(states),
         left_out=tuple(left_out),
+        goes_back_to=_checkpoint(progress, project, states),
         start_over_seconds=_total(experience.seconds.get(code) for code in everything),
     )
 
@@ -173,6 +177,15 @@ def _median(values: list[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _checkpoint(progress: Progress | None, project: Project, states: list[PlannedState]) -> StateCode | None:
+    """Name the state whose checkpoint the build goes back to: the last one that is reused before another one runs."""
+    reused = [each for each in states if each.action == "reuse"]
+    if progress is None or not reused or len(reused) == len(states):
+        return None
+    last = project.state(reused[-1].code, reused[-1].name)
+    return last.code if last.restore and restore_point(progress, last, project) is not None else None
 
 
 def _total(seconds: Iterable[float | None]) -> float | None:

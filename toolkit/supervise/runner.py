@@ -7,12 +7,11 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from toolkit.core import events as ev
 from toolkit.core.action import Reuse, Stop
 from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
 from toolkit.core.values import Value
-from toolkit.errors import BuildLeased, StoreUnavailable
+from toolkit.errors import BuildLeased, StoreUnavailable, ToolkitError
 from toolkit.store import open_store
 from toolkit.supervise import shell_helper
 from toolkit.supervise.attempts import Attempts, Limited
@@ -26,6 +25,7 @@ from toolkit.supervise.logs import log_directory, logs_directory, state_director
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
+from toolkit.supervise.returning import clean_up
 from toolkit.supervise.selecting import WHOLE
 from toolkit.supervise.spool import Spool
 from toolkit.supervise.wire import Wire
@@ -152,31 +152,14 @@ class Runner:
             self._close()
         return ended
 
-    def _entry(self, at: int | None = None) -> str | None:
-        """Give the command that enters a script which only prints markers at the state to go on at; empty for none.
-
-        The states before it, which completed and still hold, are recorded as reused; None when nothing is left to run.
-        A state that is retried is named by `at`: what came before it has just completed.
-        """
-        command = self.project.pipeline.resume_command
-        if not command or self.decider is None or self.ledger.run == 1 or self.wanted.reason == "start-over":
+    def _entry(self, at: int | None) -> str | None:
+        """Give the command that enters a script which only prints markers; empty for all of it, None for nothing."""
+        anew = self.ledger.run == 1 or self.wanted.reason == "start-over"
+        if not self.project.pipeline.resume_command or self.decider is None or anew:
             return ""
-        if at is not None:
-            for code in sorted(each for each in self.ledger.progress.completions if each < at):
-                reason = f"it completed, and the script was entered at state {at} to try that again"
-                self.ledger.record(self.ledger.fact(ev.StateReused, state=code, reason=reason))
-            return command.format(state=at)
-        from toolkit.supervise.planning import learn, states_of
+        from toolkit.supervise.entering import entry
 
-        experience = learn(self.store, self.project.pipeline.name)
-        states = states_of(self.project, self.ledger.progress, experience)
-        for state in states:
-            if not isinstance(self.decider.before(state.code, state.name), Reuse):
-                return command.format(state=state.code) if state is not states[0] else ""
-        told = {*experience.names, *(each.code for each in self.project.states)}
-        if not states or states[-1].code in told:
-            return None if states else ""
-        return command.format(state=states[-1].code)  # who knows what comes after it
+        return entry(self.project, self.store, self.ledger, self.decider, at)
 
     def next_run(self, ended: Ended) -> NextRun | None:
         """Say whether the build goes on by itself with another run, after what wait; None when it ends here."""
@@ -225,6 +208,8 @@ class Runner:
         if ended.exit_code != 0 and not stopped and not self.ledger.progress.held:
             self.herald.failed()
         self.herald.wait()
+        with suppress(ToolkitError):
+            clean_up(self.store, self.project)
 
     @property
     def herald(self) -> Herald:

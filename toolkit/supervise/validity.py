@@ -88,6 +88,8 @@ class _Look:
             yield f"attempt {later.attempt} at it came later and {_ended(later)}"
         if since := _ran_since(self._progress, self._project, self._state, self._done.run):
             yield since
+        if lost := self._progress.spoilt.get(self._state.code):
+            yield f"checkpoint: {lost}"
         age = (self._now_ms - (self._done.ended_ms or 0)) / 1000
         if self._state.max_age is not None and age > self._state.max_age:
             yield f"max_age: it completed {duration_text(age)} ago, and holds for {duration_text(self._state.max_age)}"
