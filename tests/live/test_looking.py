@@ -49,11 +49,14 @@ def eyes(store: Store, tmp_path: Path) -> Iterator[Eyes]:
     looking.close()
 
 
-def add(store: Store, name: str, *steps: Step, ago: float = 10, holder: str | None = None) -> None:
+def add(
+    store: Store, name: str, *steps: Step, ago: float = 10, holder: str | None = None, target: str | None = None
+) -> None:
     """Record a build that began so many minutes ago, each word of it a minute long."""
     facts = history(
-        *steps, build=name, start_ms=now_ms() - round(ago * MINUTE), holder=this_process() if holder is None else holder
-    )
+        *steps, build=name, start_ms=now_ms() - round(ago * MINUTE), target=target,
+        holder=this_process() if holder is None else holder,
+    )  # fmt: skip
     store.begin(lambda _: facts, build=name).close()
 
 
@@ -82,6 +85,19 @@ def test_what_runs(store: Store, eyes: Eyes) -> None:
     assert build.done is not None
     assert build.done.median == pytest.approx(45, abs=10)
     assert (build.done.n, build.done.completed) == (6, 6)
+
+
+def test_runs_for_the_same_target_are_found_among_many_others(store: Store, eyes: Eyes) -> None:
+    """A target that is built seldom is compared with its own runs, however many others were built since."""
+    for number in range(19):
+        add(store, f"g-{number}", completes(5), ends("completed"), ago=9000 - number, target="green")
+    for number in range(35):
+        add(store, f"r-{number}", completes(5), completes(70), ends("completed"), ago=5000 - number, target="red")
+    add(store, "b-now", starts(5), ago=0.1, target="green")
+    done = one(eyes).done
+    assert done is not None
+    assert (done.n, done.same_target) == (19, True)
+    assert done.median == pytest.approx(54, abs=6)
 
 
 def test_a_wait_is_told_until_it_is_over(store: Store, eyes: Eyes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from analysis.remaining import Passage, Remaining, passages, remaining
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from toolkit.live.view import Doing
     from toolkit.store import BuildRow, Store
 
-COMPARED_WITH: Final = 300
-"""Builds of a pipeline, the newest: how long things take changes."""
+COMPARED_WITH: Final = 30
+"""Builds, the newest: how long things take changes, and older ones made ranges that held less than they promised."""
+SEARCH_SECONDS: Final = 0.01
+RESTS: Final = 50
+"""Where finding the open builds among all takes longer, only one part in so many of the time is spent on it."""
 LEARNT_FOR_MS: Final = 120_000
 WAITS: Final = frozenset({"retry", "wait"})
 
@@ -36,14 +40,19 @@ class Looking:
         self._lines = LastLines()
         self._progress: dict[str, tuple[BuildRow, Progress]] = {}
         self._passages: dict[str, tuple[Passage, ...]] = {}
-        self._earlier: dict[str | None, tuple[int, list[Passage]]] = {}
+        self._earlier: dict[tuple[str | None, str | None], tuple[int, list[Passage]]] = {}
         self._seen: dict[str, None] = {}
+        self._search_again = 0.0
 
     def now(self, *, recent: int = 0) -> View:
         """Give what is going on: builds that run or are held, and with `recent` so many of the newest others."""
         rows = {row.build: row for row in self._store.builds(limit=recent)} if recent else {}
-        for row in (*self._store.builds(status="in_progress"), *self._store.builds(held=True)):
-            rows[row.build] = row
+        if time.monotonic() >= self._search_again:
+            began = time.thread_time()
+            for row in (*self._store.builds(status="in_progress"), *self._store.builds(held=True)):
+                rows[row.build] = row
+            cost = time.thread_time() - began
+            self._search_again = time.monotonic() + (cost * RESTS if cost > SEARCH_SECONDS else 0.0)
         for build in self._seen.keys() - rows.keys():
             again = self._store.row(build)
             if again is not None:
@@ -108,19 +117,23 @@ class Looking:
 
     def _done(self, progress: Progress, waiting: Waiting | None, now: int) -> Done:
         wait = 0.0 if waiting is None else max(0.0, (waiting.until_ms - now) / 1000)
-        return _as_done(remaining(self._learnt(progress.pipeline, now), progress, now, wait=wait))
+        return _as_done(remaining(self._learnt(progress.pipeline, progress.target, now), progress, now, wait=wait))
 
-    def _learnt(self, pipeline: str | None, now: int) -> list[Passage]:
-        learnt_ms, earlier = self._earlier.get(pipeline, (0, []))
+    def _learnt(self, pipeline: str | None, target: str | None, now: int) -> list[Passage]:
+        """Read how the newest builds went, of the pipeline and of the same target, every now and then."""
+        learnt_ms, earlier = self._earlier.get((pipeline, target), (0, []))
         if now - learnt_ms < LEARNT_FOR_MS:
             return earlier
-        rows = self._store.builds(pipeline=pipeline, limit=COMPARED_WITH)
-        for row in rows:
+        rows = {row.build: row for row in self._store.builds(pipeline=pipeline, limit=COMPARED_WITH)}
+        if target is not None:
+            mine = self._store.builds(pipeline=pipeline, target=target, limit=COMPARED_WITH)
+            rows |= {row.build: row for row in mine}
+        for row in rows.values():
             # A build that is completed stays as it is.
             if row.build not in self._passages or row.status != "completed":
                 self._passages[row.build] = passages(self._store.progress(row.build))
-        earlier = [each for row in rows for each in self._passages[row.build]]
-        self._earlier[pipeline] = (now, earlier)
+        earlier = [each for build in rows for each in self._passages[build]]
+        self._earlier[pipeline, target] = (now, earlier)
         return earlier
 
 
