@@ -23,7 +23,7 @@ from tests.histories import (
 )  # fmt: skip
 from tests.store.beginning import begin, of, on_one_store
 from toolkit.core import events as ev
-from toolkit.core.progress import fold
+from toolkit.core.progress import Progress, fold
 from toolkit.errors import BadInput, BuildLeased, NotFound, Refused, StoreUnavailable
 from toolkit.store import Store, open_store
 
@@ -154,6 +154,30 @@ def test_of_two_that_find_a_dead_writer_one_takes_over(opened: Open) -> None:
     with pytest.raises(NotFound):
         other.writer("b-0009", replacing=1)
     writer.append(ev.BuildAbandoned(build=dead.build, ts_ms=T0))
+
+
+def test_taking_over_and_beginning_is_one_step(opened: Open) -> None:
+    """Nobody finds a build taken and nothing begun: who looks sees both or none, and a refusal leaves neither."""
+    one, other = opened(), opened()
+    dead = begin(one, history(starts(5), holder=SUPERVISED))
+    seen = one.lease(dead.build).token
+    fact = ev.BuildAbandoned(build=dead.build, ts_ms=T0)
+
+    def looked_at(progress: Progress) -> list[ev.Event]:
+        assert progress == dead.progress
+        return [fact]
+
+    writer = one.writer(dead.build, replacing=seen, first=looked_at)
+    assert writer.token == other.lease(dead.build).token == seen + 1
+    assert other.progress(dead.build) == writer.progress
+    assert writer.progress.abandoned
+    with pytest.raises(BuildLeased):
+        other.writer(dead.build, replacing=seen, first=lambda _: [fact])
+    with pytest.raises(ZeroDivisionError):
+        other.writer(dead.build, first=lambda _: [1 // 0])  # type: ignore[list-item]
+    assert other.lease(dead.build).token == seen + 1
+    writer.append(fact.but(ts_ms=T0 + 1))
+    assert [event.ts_ms for event in other.events(dead.build)[-2:]] == [T0, T0 + 1]
 
 
 def test_a_lease_names_the_writer(store: Store) -> None:

@@ -30,7 +30,7 @@ def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
         raise NothingRecorded("no build has been recorded yet")
     store = open_store(url, create=False)
     try:
-        settle_all(store)
+        settle_all(store, project)
         progress = to_resume(store, project, options.get("build"), say=warn)
         may_go_on(progress, project)
         recorded = last_recorded(store.events(progress.build))

@@ -125,7 +125,7 @@ def _check(store: Store, project: Project, wanted: Wanted) -> None:
 
     row = build_to_continue(store, wanted)
     if row is not None:
-        settle(store, row)
+        settle(store, row, project)
     phase = wanted.override or wanted.phase
     foresee(store, project, phase, wanted.asked, None if row is None else store.progress(row.build))
 

@@ -43,12 +43,13 @@ def _ask(verb: str, code: str, text: str) -> str | None:
     address = os.environ.get("TOOLKIT_WIRE")
     if not address:
         return None
-    from toolkit.supervise.asking import ask
+    from toolkit.supervise.asking import ask, left_alone
 
     try:
-        return ask(address, verb, code, " ".join(text.split("\t")))
+        reply = ask(address, verb, code, " ".join(text.split("\t")))
     except OSError:
         return None
+    return f"stop {Refused.exit_code}" if reply is None and left_alone(address) else reply
 
 
 def _tell(answer: str | None, word: str, *, quiet: bool) -> int:

@@ -55,7 +55,7 @@ def history_of(project: Project, option: str | None, *, create: bool = False) ->
         raise NothingRecorded("no build has been recorded yet")
     store = open_store(url, create=create)
     try:
-        settle_all(store)
+        settle_all(store, project)
         yield store
     finally:
         store.close()

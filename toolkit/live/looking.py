@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from analysis.remaining import Passage, Remaining, passages, remaining
 from toolkit.errors import ToolkitError
 from toolkit.live.view import Done, LiveBuild, View, Waiting
+from toolkit.project import load_project
 from toolkit.supervise.holder import HERE, is_dead
 from toolkit.supervise.lastline import LastLines
 from toolkit.supervise.ledger import now_ms
@@ -104,7 +105,7 @@ class Looking:
         if row.status != "in_progress" or row.holder is None or not is_dead(row.holder):
             return row, False
         try:
-            settle(self._store, row)
+            settle(self._store, row, load_project(self._directory))
         except ToolkitError:
             return row, True  # whoever can write will
         return self._store.row(row.build) or row, True

@@ -15,7 +15,7 @@ from toolkit.errors import BuildLeased, StoreDamaged, StoreUnavailable
 from toolkit.store import rows
 from toolkit.store.faults import faults
 from toolkit.store.postgres_connection import Link
-from toolkit.store.reading import Reading
+from toolkit.store.reading import EVENTS, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,15 +92,48 @@ class PostgresStore(Reading):
         name = self.link.lasting(work, settled)
         return PostgresWriter(self, name, 1, len(kept), fold(kept))
 
-    def writer(self, build: str, *, replacing: int | None = None) -> PostgresWriter:
+    def writer(
+        self, build: str, *, replacing: int | None = None, first: Callable[[Progress], Sequence[Event]] | None = None
+    ) -> PostgresWriter:
         """Take the writing over; NotFound, BuildLeased when the present token is not `replacing`."""
         self._refuse_reading()
+        if first is not None:
+            return self._begin_anew(build, replacing, first)
         token = self.link.lasting(lambda: self.link.ask(TAKE_OVER, (build, replacing))[0][0])
         if token is None:
             self.lease(build)
             raise BuildLeased(f"build {build} has another writer")
         # From here on nobody older can add anything.
         return PostgresWriter(self, build, token, *self.taken_up(build))
+
+    def _begin_anew(
+        self, build: str, replacing: int | None, first: Callable[[Progress], Sequence[Event]]
+    ) -> PostgresWriter:
+        batch = new_batch()
+        begun: list[PostgresWriter] = []
+
+        def work() -> PostgresWriter | None:
+            with self.link.connection.transaction():
+                token = self.link.ask(TAKE_OVER, (build, replacing))[0][0]
+                if token is None:
+                    return None
+                kept = self.link.ask(EVENTS.replace("?", "%s"), (build,))
+                events = [event for row in kept if (event := rows.event_of(row)) is not None]
+                progress = fold(events, Progress(build=build))
+                writer = PostgresWriter(self, build, token, kept[-1][2] if kept else 0, progress)
+                begun[:] = [writer]
+                writer.put(tuple(first(progress)), batch)
+                return writer
+
+        def settled() -> PostgresWriter | None:
+            found = self.link.ask(BATCH_AT, (build, begun[-1].seq)) if begun else []
+            return begun[-1] if found and found[0][0].hex == batch else None
+
+        writer = self.link.lasting(work, settled)
+        if writer is None:
+            self.lease(build)
+            raise BuildLeased(f"build {build} has another writer")
+        return writer
 
     def renew(self, build: str, token: int) -> None:
         """Say that a writer lives; BuildLeased when another one took over."""
@@ -183,7 +216,7 @@ class PostgresWriter:
         self.token = token
         self.progress = progress
         self._link = store.link
-        self._seq = seq
+        self.seq = seq
 
     def append(self, *events: Event) -> None:
         """Record facts, all or none; BuildLeased when another writer took over."""
@@ -193,7 +226,7 @@ class PostgresWriter:
         progress = self.progress
         for event in events:
             progress = apply(progress, event)
-        batch, seq = new_batch(), self._seq + 1
+        batch, seq = new_batch(), self.seq + 1
         stands = Jsonb(dict(zip(rows.SUMMARY, rows.summary(progress), strict=True)))
         told = (self.build, self.token, seq, batch, *columns(events), stands)
 
@@ -208,7 +241,15 @@ class PostgresWriter:
             return True if found and found[0][0].hex == batch else None
 
         self._link.lasting(work, settled)
-        self._seq, self.progress = seq + len(events) - 1, progress
+        self.seq, self.progress = seq + len(events) - 1, progress
+
+    def put(self, events: tuple[Event, ...], batch: str) -> None:
+        """Record facts inside a transaction."""
+        rows.of_build(self.build, events)
+        progress = fold(events, self.progress)
+        stands = Jsonb(dict(zip(rows.SUMMARY, rows.summary(progress), strict=True)))
+        self._link.ask(APPEND, (self.build, self.token, self.seq + 1, batch, *columns(events), stands))
+        self.seq, self.progress = self.seq + len(events), progress
 
     def close(self) -> None:
         """Stop writing."""

@@ -83,10 +83,14 @@ class Store(Protocol):
         Refused when `build` exists. `first` runs inside the transaction: it must be quick and leave the store alone.
         """
 
-    def writer(self, build: str, *, replacing: int | None = None) -> Writer:
+    def writer(
+        self, build: str, *, replacing: int | None = None, first: Callable[[Progress], Sequence[Event]] | None = None
+    ) -> Writer:
         """Take the writing of a build over; every older writer is refused from now on. NotFound.
 
         With `replacing`, a token that `lease` told, only from that writer: BuildLeased when somebody else was quicker.
+        Whoever takes over to begin something says so with `first`: its facts are recorded in the same transaction, so
+        nobody ever finds the build taken and nothing begun. It must be quick and leave the store alone.
         """
 
     def lease(self, build: str) -> Lease:

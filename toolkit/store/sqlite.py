@@ -81,7 +81,9 @@ class SqliteStore(Reading):
 
         return self.transact(work)
 
-    def writer(self, build: str, *, replacing: int | None = None) -> SqliteWriter:
+    def writer(
+        self, build: str, *, replacing: int | None = None, first: Callable[[Progress], Sequence[Event]] | None = None
+    ) -> SqliteWriter:
         """Take the writing over; NotFound, BuildLeased when the present token is not `replacing`."""
 
         def work() -> int:
@@ -91,6 +93,14 @@ class SqliteStore(Reading):
                 raise BuildLeased(f"build {build} has another writer")
             return int(taken[0][0])
 
+        def begun() -> SqliteWriter:
+            writer = SqliteWriter(self, build, work(), *self.taken_up(build))
+            if first is not None:
+                writer.put(tuple(first(writer.progress)))
+            return writer
+
+        if first is not None:
+            return self.transact(begun)
         token = self.transact(work)
         # From here on nobody older can add anything, so the history may be read without keeping others from writing.
         return SqliteWriter(self, build, token, *self.taken_up(build))
@@ -207,6 +217,16 @@ class SqliteWriter:
 
     def append(self, *events: Event) -> None:
         """Record facts, all or none; BuildLeased when another writer took over."""
+        if events:
+            before = self._seq, self.progress
+            try:
+                self._store.transact(lambda: self.put(events))
+            except BaseException:
+                self._seq, self.progress = before
+                raise
+
+    def put(self, events: tuple[Event, ...]) -> None:
+        """Record facts inside a transaction."""
         build, token, seq, progress = self.build, self.token, self._seq, self.progress
         facts = []
         rows.of_build(build, events)
@@ -214,25 +234,19 @@ class SqliteWriter:
             seq += 1
             facts.append((build, seq, *rows.fact(event), token))
             progress = apply(progress, event)
-        if not facts:
-            return
         told = rows.summary(progress)
         usual = told[-rows.ORIGIN :] == rows.summary(self.progress)[-rows.ORIGIN :]
         connection = self._store.connection
-
-        def work() -> None:
-            try:
-                connection.executemany(ADD_EVENT, facts)
-            except apsw.ConstraintError as error:
-                if getattr(error, "extendedresult", 0) not in TURNED_AWAY:
-                    raise
-                raise BuildLeased(f"build {build} has another writer") from error
-            if usual:
-                connection.execute(SET_USUAL, (*told[: -rows.ORIGIN], build))
-            else:
-                connection.execute(SET_ALL, (*told, build))
-
-        self._store.transact(work)
+        try:
+            connection.executemany(ADD_EVENT, facts)
+        except apsw.ConstraintError as error:
+            if getattr(error, "extendedresult", 0) not in TURNED_AWAY:
+                raise
+            raise BuildLeased(f"build {build} has another writer") from error
+        if usual:
+            connection.execute(SET_USUAL, (*told[: -rows.ORIGIN], build))
+        else:
+            connection.execute(SET_ALL, (*told, build))
         self._seq, self.progress = seq, progress
 
     def close(self) -> None:

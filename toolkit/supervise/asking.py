@@ -41,6 +41,11 @@ def listens(address: str) -> bool:
         return False
 
 
+def left_alone(address: str) -> bool:
+    """Tell whether the supervisor of a build has died that is to be resumed, not gone on with unwatched."""
+    return not listens(address) and os.path.exists(f"{address.split(':', 2)[2]}/alone")
+
+
 def _claim(directory: str) -> int:
     for slot in range(1, SLOTS + 1):
         try:

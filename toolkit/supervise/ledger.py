@@ -34,6 +34,7 @@ class Ledger:
         self.degraded = False
         self._lost = ""
         self.on_lost: Callable[[], None] | None = None
+        self.on_trouble: Callable[[], None] | None = None
         self._writer = writer
         self._host = host
         self._warn = warn
@@ -160,6 +161,8 @@ class Ledger:
         if self.degraded:
             return
         self.degraded = True
+        if self.on_trouble is not None:
+            self.on_trouble()
         degraded = self.fact(ev.RecordDegraded, reason=reason)
         self.progress = apply(self.progress, degraded)
         self._kept.append(degraded)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from phases.rollout import Arm, arm_of
 from toolkit.core import events as ev
 from toolkit.core.phase import PhaseName
+from toolkit.core.progress import fold
 from toolkit.core.values import NOTHING, Value
 from toolkit.errors import BuildLeased, Refused
 from toolkit.supervise.holder import HERE, is_dead, spoken, this_process
+from toolkit.supervise.last_words import clear_away, last_words
 from toolkit.supervise.lease import holder_is_gone, seconds_left
 from toolkit.supervise.ledger import now_ms
 from toolkit.supervise.selecting import WHOLE, Selection
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolkit.core.progress import Progress
+    from toolkit.project import Project
     from toolkit.store import BuildRow, Store, Writer
 
 OPEN_ENDS = frozenset({"failed", "interrupted"})
@@ -57,7 +60,7 @@ class Wanted(Value):
     """The part of the pipeline that is to run."""
 
 
-def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = None) -> Writer:
+def begin_run(store: Store, wanted: Wanted, project: Project, say: Callable[[str], None] | None = None) -> Writer:
     """Begin a run of a new build or of the one that it continues, durably; BuildLeased when somebody else runs it.
 
     `say` is told when that takes a while. A build that nobody named is not fought for: a new one is begun.
@@ -65,7 +68,7 @@ def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = 
     known = build_to_continue(store, wanted)
     if known is not None:
         try:
-            return _continue(store, wanted, known, say)
+            return _continue(store, wanted, known, project, say)
         except BuildLeased:
             if wanted.build is not None:
                 raise
@@ -73,8 +76,10 @@ def begin_run(store: Store, wanted: Wanted, say: Callable[[str], None] | None = 
     return store.begin(lambda build: _first_facts(build, wanted), build=new)
 
 
-def _continue(store: Store, wanted: Wanted, known: BuildRow, say: Callable[[str], None] | None) -> Writer:
-    settle(store, known, patient=wanted.build is not None, say=say)
+def _continue(
+    store: Store, wanted: Wanted, known: BuildRow, project: Project, say: Callable[[str], None] | None
+) -> Writer:
+    settle(store, known, project, patient=wanted.build is not None, say=say)
     lease = store.lease(known.build)
     progress = store.progress(known.build)
     if progress.held and _followed(known.build, wanted)[0] != "track-only":
@@ -85,9 +90,13 @@ def _continue(store: Store, wanted: Wanted, known: BuildRow, say: Callable[[str]
         )
     if progress.run_open:
         raise being_run(store, progress)
-    writer = store.writer(known.build, replacing=lease.token)
-    writer.append(_run_started(known.build, wanted, run=writer.progress.run + 1))
-    return writer
+    if _followed(known.build, wanted)[0] == "full-resume":
+        clear_away(progress, project, say)
+
+    def first(seen: Progress) -> list[ev.Event]:
+        return [_run_started(known.build, wanted, run=seen.run + 1)]
+
+    return store.writer(known.build, replacing=lease.token, first=first)
 
 
 def being_run(store: Store, progress: Progress) -> BuildLeased:
@@ -103,7 +112,14 @@ def being_run(store: Store, progress: Progress) -> BuildLeased:
     )
 
 
-def settle(store: Store, row: BuildRow, *, patient: bool = False, say: Callable[[str], None] | None = None) -> bool:
+def settle(
+    store: Store,
+    row: BuildRow,
+    project: Project,
+    *,
+    patient: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> bool:
     """Record `interrupted` for a run whose supervisor died or lost its lease; tells whether it did.
 
     With patience, a lease that seems to have run out is watched first; `say` is told so.
@@ -120,7 +136,7 @@ def settle(store: Store, row: BuildRow, *, patient: bool = False, say: Callable[
     if not is_dead(progress.holder):
         reason = f"{spoken(progress.holder)} let its lease run out"
     try:
-        take_away(store, progress, lease.token, reason)
+        take_away(store, progress, lease.token, reason, *last_words(progress, project))
     except BuildLeased:
         return False  # somebody else found out at the same moment
     return True
@@ -128,9 +144,9 @@ def settle(store: Store, row: BuildRow, *, patient: bool = False, say: Callable[
 
 def take_away(store: Store, progress: Progress, token: int, reason: str, *facts: ev.Event) -> None:
     """Close an open run in the place of its supervisor, whose token this was; BuildLeased when it still writes."""
-    writer = store.writer(progress.build, replacing=token)
-    progress = writer.progress
-    writer.append(*facts, *_interruption(progress, reason))
+    store.writer(
+        progress.build, replacing=token, first=lambda seen: [*facts, *_interruption(fold(facts, seen), reason)]
+    )
 
 
 def _interruption(progress: Progress, reason: str) -> list[ev.Event]:
@@ -151,9 +167,9 @@ def _interruption(progress: Progress, reason: str) -> list[ev.Event]:
     return [*facts, ended]
 
 
-def settle_all(store: Store) -> int:
+def settle_all(store: Store, project: Project) -> int:
     """Record the truth about all runs whose supervisor is gone; gives how many there were."""
-    return sum(settle(store, row) for row in store.builds(status="in_progress"))
+    return sum(settle(store, row, project) for row in store.builds(status="in_progress"))
 
 
 def build_to_continue(store: Store, wanted: Wanted) -> BuildRow | None:

@@ -101,6 +101,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     cwd: str | None = None,
     again: bool = False,
     patience: float = RECORDER_SECONDS,
+    spare: str = "",
 ) -> Ended:
     """Run `command` to its end, on the main thread; CommandNotRunnable or CannotSupervise before that.
 
@@ -108,6 +109,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     go to the recorder in their place among the output. `capture="pipes"` leaves terminals alone, `"none"` all streams.
     `again` says that another command may follow and will need the caller's descriptors; otherwise they are let go of as
     early as the build lets go of them. The recorder is waited for at the end, at most `patience` seconds.
+    Where there is a file `spare` when we are killed, the child lives on.
     """
     stand()
     variables = environment(environ, extra)
@@ -121,7 +123,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     files = written_files() if capture != "none" else []
     signals = Signals()
     signals.block()
-    standby = Standby(channels)
+    standby = Standby(channels, spare)
     watch = Stopwatch()
     try:
         signals.install(terminal=any(channel.terminal for channel in channels))

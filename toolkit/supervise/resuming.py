@@ -46,7 +46,7 @@ def to_resume(
             f"no build of {project.pipeline.name} waits to be resumed",
             hint="Begin one with `toolkit run`; an older one is resumed by its name: `toolkit resume BUILD`.",
         )
-    settle(store, row, patient=True, say=say)
+    settle(store, row, project, patient=True, say=say)
     progress = store.progress(row.build)
     if progress.run_open:
         raise being_run(store, progress)

@@ -21,13 +21,14 @@ from toolkit.supervise.lease import Keeper
 from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
 from toolkit.supervise.listener import Listener
-from toolkit.supervise.logs import log_directory, logs_directory, state_directory
+from toolkit.supervise.logs import log_directory, logs_directory
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
 from toolkit.supervise.returning import clean_up
 from toolkit.supervise.selecting import WHOLE
 from toolkit.supervise.spool import Spool
+from toolkit.supervise.traces import places
 from toolkit.supervise.wire import Wire
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Runner:
         self.project = project
         self.store = store
         self.wanted = wanted
-        writer = begin_run(store, wanted, warn)
+        writer = begin_run(store, wanted, project, warn)
         self.ledger = Ledger(writer, phase=writer.progress.phase or wanted.phase, host=HERE, warn=warn)
         self._phases = phases
         self._rereader = Rereader(project)
@@ -292,6 +293,7 @@ class Runner:
         return supervise(
             command, extra={**extra, **self._environment()}, recorder=self.listener, control=self.control,
             wire_fd=None if self.wire is None else self.wire.requests_fd, cwd=cwd, again=again,
+            spare="" if self.wire is None else self.wire.spare,
         )  # fmt: skip
 
     def _finish(self, ended: Ended) -> None:
@@ -359,13 +361,20 @@ class Runner:
 
     def _wire(self) -> Wire | None:
         trouble: OSError | None = None
-        beside = os.path.join(state_directory(self.project.directory), "run")
-        elsewhere = f"/tmp/toolkit-{os.getuid()}"  # noqa: S108 - private to this user
-        for parent in (beside, elsewhere):
+        alone = self.ledger.phase == "full-resume"
+        for parent in places(self.project.directory):
             try:
-                return Wire(parent)
+                wire = Wire(parent)
+                # Where another host may take the build over, a child must not outlive the lease.
+                wire.sign(
+                    self.ledger.build, self.ledger.run, self.ledger.progress.holder or "",
+                    alone=alone, spare=self.store.url.startswith("sqlite:"),
+                )  # fmt: skip
             except OSError as error:
                 trouble = error
+            else:
+                self.ledger.on_trouble = wire.unsound
+                return wire
         self.ledger.trouble(f"the state helper has nowhere to talk: {trouble}")
         return None
 

@@ -5,7 +5,7 @@ of the whole group; but when the same signal is pending here, the group got it, 
 passing ours on would double it. And it is an *heir*: it holds the reading ends of the build's output, so when the
 build leaves background processes behind, or the supervisor is killed with -9, they go on printing to where they
 printed, and nobody gets a SIGPIPE that the bare build would not have got. In the second case it first kills the
-child, whose place in the caller's eyes we had.
+child, whose place in the caller's eyes we had; unless the child is a script that knows how to stop by itself.
 
 It is forked before the child and before any thread; it costs a third of a millisecond.
 """
@@ -33,8 +33,11 @@ COMMAND_BYTES = 5
 class Standby:
     """The supervisor's handle on the process; every method is safe when the process could not be made or is gone."""
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
-        """Fork it. All signals must be blocked; what was inherited and is not in `channels` it closes."""
+    def __init__(self, channels: Sequence[Channel], spare: str = "") -> None:
+        """Fork it. All signals must be blocked; what was inherited and is not in `channels` it closes.
+
+        While there is a file `spare`, the child may outlive us.
+        """
         self.pid = 0
         self._answers = self._commands = -1
         opened: list[int] = []
@@ -48,7 +51,7 @@ class Standby:
             return  # no more processes or files to be had: we do without
         commands, self._commands, self._answers, answers = opened
         if self.pid == 0:
-            _serve(commands, answers, channels)
+            _serve(commands, answers, channels, spare)
         os.close(commands)
         os.close(answers)
 
@@ -114,7 +117,7 @@ def wait_for_the_group() -> None:
         os.setpgid(0, os.getpgrp())
 
 
-def _serve(commands: int, answers: int, channels: Sequence[Channel]) -> NoReturn:
+def _serve(commands: int, answers: int, channels: Sequence[Channel], spare: str) -> NoReturn:
     """Be the standby."""
     try:
         left = dict(enumerate(channels))
@@ -125,7 +128,7 @@ def _serve(commands: int, answers: int, channels: Sequence[Channel]) -> NoReturn
             if fd not in kept:
                 _close_quietly(fd)
         _introduce()
-        if _wait(commands, answers, left):
+        if _wait(commands, answers, left, spare):
             os.close(commands)
             os.close(answers)
             _copy(list(left.values()))
@@ -133,7 +136,7 @@ def _serve(commands: int, answers: int, channels: Sequence[Channel]) -> NoReturn
         os._exit(0)
 
 
-def _wait(commands: int, answers: int, left: dict[int, Channel]) -> bool:
+def _wait(commands: int, answers: int, left: dict[int, Channel], spare: str) -> bool:
     """Answer the supervisor until it hands over or dies."""
     child = -1
     while len(command := os.read(commands, COMMAND_BYTES)) == COMMAND_BYTES:
@@ -148,7 +151,7 @@ def _wait(commands: int, answers: int, left: dict[int, Channel]) -> bool:
         os.write(answers, answer)
         if command[:1] == b"o":
             return True
-    if child >= 0:
+    if child >= 0 and not os.path.exists(spare):
         with contextlib.suppress(OSError):  # it is gone, or became another user's: then nobody could have killed it
             signal.pidfd_send_signal(child, signal.SIGKILL)
     return True

@@ -3,6 +3,7 @@
 A shell without a helper process can only open files, so the wire is a private directory:
 
     req           requests, a line each: `slot TAB verb TAB code TAB text`
+    (and what `traces.py` lists)
     slot.N        claimed by the shell whose pid it holds (opened with noclobber, so only one can)
     reply.N       values too long for an answer, as shell assignments
     value.N       the same in the other direction
@@ -17,9 +18,11 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core.values import Value
+from toolkit.supervise.traces import remove, sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +59,29 @@ class Wire:
         """Make the directory below `parent`, private to this user; OSError when it cannot be made."""
         self.directory = _private_directory(parent)
         self._owners: dict[int, int] = {}
+        self._may_be_spared = False
         try:
             self.descriptors = _contiguous(self.directory)
         except OSError:
-            self._remove()
+            remove(self.directory)
             raise
+
+    def sign(self, build: str, run: int, holder: str, *, alone: bool, spare: bool) -> None:
+        """Say whose this is; OSError. `alone`: without us a script must stop; `spare`: and need not be killed, then."""
+        sign(self.directory, build, run, holder)
+        if alone:
+            _write(f"{self.directory}/alone", b"")
+        self._may_be_spared = alone and spare
+
+    def unsound(self) -> None:
+        """Say that the record has holes, should we die before the history can say so."""
+        with suppress(OSError):
+            os.unlink(f"{self.directory}/sound")
+
+    @property
+    def spare(self) -> str:
+        """Name the file that is there while the child may outlive us."""
+        return f"{self.directory}/spare"
 
     @property
     def requests_fd(self) -> int:
@@ -83,6 +104,9 @@ class Wire:
         verb, text = parts[1], parts[3]
         if verb.endswith("-file"):
             verb, text = verb.removesuffix("-file"), self._value(slot)
+        if verb == "begin" and self._may_be_spared:
+            self._may_be_spared = False
+            _write(self.spare, b"")
         owner = self._owner(slot) if verb in NEEDS_OWNER else 0
         return Request(slot=slot, owner=owner, verb=verb, code=parts[2], text=text)
 
@@ -119,7 +143,7 @@ class Wire:
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
-        self._remove()
+        remove(self.directory)
 
     def _free_the_dead(self, busy: int) -> None:
         """Give back slots of shells that ended, before the last ones are taken."""
@@ -156,14 +180,6 @@ class Wire:
             while os.read(self.descriptors[slot], LONGEST_ANSWER):
                 pass
         except BlockingIOError:
-            return
-
-    def _remove(self) -> None:
-        try:
-            for name in os.listdir(self.directory):
-                os.unlink(f"{self.directory}/{name}")
-            os.rmdir(self.directory)
-        except OSError:
             return
 
 

@@ -100,6 +100,4 @@ def say(store: Store, build: str, wish: Wish) -> Progress:
         raise NotFound(f"there is no build {build}")
     if row.status == "in_progress":
         raise Refused(f"build {build} is running", hint="Wait until it has ended, or stop it; then say it again.")
-    writer = store.writer(build, replacing=token)
-    writer.append(*wish(writer.progress))
-    return writer.progress
+    return store.writer(build, replacing=token, first=wish).progress

@@ -9,7 +9,7 @@
 
 state() {
     { local __tk_set=$-; set +x; } 2>/dev/null
-    local __tk_code="${1-}" __tk_name='' __tk_rc=0 __tk_guard=''
+    local __tk_code="${1-}" __tk_name='' __tk_rc=0 __tk_guard='' __tk_attempt=''
     [ $# -eq 0 ] || shift
     while [ $# -gt 0 ] && [ "$1" != -- ]; do
         __tk_name="${__tk_name:+$__tk_name }$1"
@@ -27,7 +27,12 @@ state() {
         'reuse'*) __tk_restore; { __tk_trace; return 0; } 2>/dev/null ;;
         'stop '*) exit "${__tk_reply#stop }" ;;
         'done '*) { __tk_trace; return "${__tk_reply#done }"; } 2>/dev/null ;;
-        *) __tk_trace; "$@"; return ;;
+        *)
+            ! __tk_alone "before state $__tk_code" || exit 6
+            __tk_trace
+            "$@"
+            return
+            ;;
         esac
         if [ -n "${__tk_command-}" ]; then
             set -- eval "$__tk_command"
@@ -41,8 +46,12 @@ state() {
             "$@"
             { __tk_rc=$? __tk_set=$-; set +x; } 2>/dev/null
         fi
+        __tk_leave "$__tk_code-$__tk_attempt" "$__tk_rc"
         __tk_ask 'end' "$__tk_code" "$__tk_rc"
-        [ -n "$__tk_reply" ] || { __tk_trace; return "$__tk_rc"; } 2>/dev/null
+        [ -n "$__tk_reply" ] || {
+            ! __tk_alone "after state $__tk_code" || exit 6
+            { __tk_trace; return "$__tk_rc"; } 2>/dev/null
+        }
     done
 }
 
@@ -71,6 +80,20 @@ __tk_ask() {
         printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 1<>"$__tk_dir/req" &&
             IFS= read -r __tk_reply <"$__tk_answers"
     } 2>/dev/null || __tk_reply=
+}
+
+# Leave how a step ended where it is found should the supervisor be killed; half a record is no record.
+__tk_leave() {
+    [ ! -e "$__tk_dir/alone" ] ||
+        { printf '%s\n' "$2" >|"$__tk_dir/ended.$1"; } 2>/dev/null || :
+}
+
+# Tell whether the supervisor of a build that is to be resumed, not gone on with unwatched, has died.
+__tk_alone() {
+    [ -n "${TOOLKIT_WIRE-}" ] || return 1
+    [ -e "${TOOLKIT_WIRE#*:*:}/alone" ] || return 1
+    [ ! "/proc/${TOOLKIT_WIRE%%:*}/fd/${__tk_base-}" -ef "${__tk_dir-}/req" ] || return 1
+    echo "toolkit: the supervisor of build ${TOOLKIT_BUILD-} is gone, so the build stops $1; resume it" >&2
 }
 
 # Values that do not fit into one short line go through a file.
@@ -130,6 +153,7 @@ __tk_connect() {
 __tk_prepare() {
     local __tk_rest="${__tk_reply#* }"
     export TOOLKIT_STATE="$1" TOOLKIT_ATTEMPT="${__tk_rest%% *}" TOOLKIT_LAST_CLASS=''
+    __tk_attempt=$TOOLKIT_ATTEMPT
     __tk_guard=
     __tk_command=
     __tk_rest=${__tk_rest#* }
