@@ -31,7 +31,7 @@ def build_lines(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame, most: int)
 
 def _line(row: Mapping[str, Any], why: Mapping[str, Any]) -> BuildLine:
     return BuildLine(
-        **{**row, "began": _told(row["began"])},
+        **{**row, "began": _told(row["began"]), "hosts": tuple(row["hosts"] or ())},
         classes=tuple(why.get("class", ())),
         signatures=tuple(why.get("signature", ())),
         failed_states=tuple(why.get("state", ())),
@@ -72,8 +72,9 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
         "select *, epoch_ms(started) as begins, epoch_ms(ended) as ends from runs where build = $build order by run",
         about,
     )
+    zero = next((run["begins"] for run in runs.rows(named=True) if run["begins"]), None)
     lanes = [
-        _lane(run, steps.filter(pl.col("run") == run["run"]).rows(named=True), messages)
+        _lane(run, steps.filter(pl.col("run") == run["run"]).rows(named=True), messages, zero)
         for run in runs.rows(named=True)
     ]
     lanes = _with_waits(lanes, runs.rows(named=True), _holds(con, build))
@@ -87,6 +88,7 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
         hours=(whole["ended"] - whole["started"]).total_seconds() / 3600,
         lanes=tuple(lanes[:MOST_LANES]),
         lanes_left_out=max(0, len(lanes) - MOST_LANES),
+        resumed=_resumed(lanes[:MOST_LANES]),
         without=_end_to_end(
             [step for lane in lanes for step in lane.steps if not step.repeated or step.what == "failed"]
         ),
@@ -97,8 +99,13 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
     )
 
 
-def _lane(run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], messages: Mapping[tuple[int, int], str]) -> Lane:
-    zero = run["begins"] or (rows[0]["begins"] if rows else 0)
+def _lane(
+    run: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    messages: Mapping[tuple[int, int], str],
+    first: int | None,
+) -> Lane:
+    zero = run["begins"] or (rows[0]["begins"] if rows else 0) or 0
     steps = [_step(row, zero, messages) for row in rows]
     return Lane(
         run=run["run"],
@@ -106,6 +113,7 @@ def _lane(run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], messages: M
         outcome=run["outcome"],
         reason=run["reason"],
         hours=max([0.0, *(step.ends for step in steps)]),
+        after=max(0.0, (zero - (first or zero)) / 3_600_000),
         waited_before=0.0,
         held_before=0.0,
         steps=tuple(steps),
@@ -154,12 +162,30 @@ def _holds(con: duckdb.DuckDBPyConnection, build: str) -> list[tuple[int, int]]:
     return spans
 
 
+def _resumed(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
+    """Let each run go on where the one before failed: what it repeated is reused, everything else happens as it did."""
+    told: list[Lane] = []
+    after = 0.0
+    for lane in lanes:
+        clock, before, steps = 0.0, 0.0, []
+        for step in lane.steps:
+            clock += max(0.0, step.begins - before)
+            reuse = step.repeated and step.what == "completed"
+            ends = clock if reuse else clock + step.ends - step.begins
+            spared = {"what": "reused", "attempt": None, "repeated": False} if reuse else {}
+            steps.append(step.model_copy(update={"begins": clock, "ends": ends, **spared}))
+            clock, before = ends, step.ends
+        after += lane.waited_before
+        told.append(lane.model_copy(update={"hours": clock, "after": after, "steps": tuple(steps)}))
+        after += clock
+    return tuple(told)
+
+
 def _end_to_end(steps: Sequence[Step]) -> Lane:
     clock, laid = 0.0, []
     for step in steps:
         ends = clock + step.ends - step.begins
         laid.append(step.model_copy(update={"begins": clock, "ends": ends}))
         clock = ends
-    return Lane(
-        run=0, began=None, outcome=None, reason=None, hours=clock, waited_before=0.0, held_before=0.0, steps=tuple(laid)
-    )
+    nothing = {"began": None, "outcome": None, "reason": None, "after": 0.0, "waited_before": 0.0, "held_before": 0.0}
+    return Lane.model_validate({"run": 0, "hours": clock, "steps": tuple(laid), **nothing})

@@ -224,6 +224,8 @@ class Lane(Said):
     outcome: str | None
     reason: str | None
     hours: float
+    after: float
+    """Hours between the beginning of the build and that of this run."""
     waited_before: float
     """Hours since the run before ended; 0 for the first."""
     held_before: float
@@ -241,8 +243,10 @@ class Timeline(Said):
     hours: float
     lanes: tuple[Lane, ...]
     lanes_left_out: int
+    resumed: tuple[Lane, ...]
+    """The same runs after the same waits, had each gone on at the failed state. An estimate: nobody tried it."""
     without: Lane
-    """What ran, less what was repeated, end to end. An estimate: nobody tried it."""
+    """What ran, less what was repeated, end to end. An estimate as well."""
     hours_run: float
     hours_failed: float
     hours_repeated: float
@@ -265,6 +269,7 @@ class BuildLine(Said):
     classes: tuple[str, ...]
     signatures: tuple[str, ...]
     failed_states: tuple[int, ...]
+    hosts: tuple[str, ...]
 
 
 class Quality(Said):

@@ -1,5 +1,6 @@
 """Findings as one page of HTML that needs nothing but itself: no network, no markup out of a log.
 
+The charts' library lies in the page as text and runs once the first screen is there to read.
 What outsiders wrote reaches the page as JSON in which `<`, `>` and `&` are escaped, and becomes visible as text nodes
 only. The page may run the scripts whose hashes it names, and may load nothing.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from analysis.findings_model import Findings
 
 _PAGE: Final = Path(__file__).parent / "page"
-_OWN: Final = ("basics.js", "charts.js", "page.js")
+_OWN: Final = ("basics.js", "charts.js", "parts.js", "page.js")
 MOST_BYTES: Final = 2_900_000
 _FEWEST_BUILDS: Final = 50
 

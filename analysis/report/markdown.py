@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.report.wording import (
     DASH,
+    arm_hours,
     builds,
     day,
     hours,
@@ -20,10 +21,11 @@ from analysis.report.wording import (
     state,
     state_of,
     states_shown,
+    sure,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from analysis.findings_model import Findings
 
@@ -59,12 +61,14 @@ def _lines(findings: Findings) -> Iterator[str]:
     if findings.signatures:
         yield from _signatures(findings)
     yield from _trend(findings)
+    yield from _changes(findings)
     yield from _comparison(findings)
+    yield from _trials(findings)
     yield from _hosts(findings)
     yield from _quality(findings)
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:
     yield ""
     yield "| " + " | ".join(titles) + " |"
     yield "|" + "|".join(" ---: " if place in right else " --- " for place in range(len(titles))) + "|"
@@ -97,7 +101,7 @@ def _advice(findings: Findings) -> Iterator[str]:
             (
                 plain(state(each.code, each.name)),
                 each.action,
-                percent(each.confidence),
+                sure(each.confidence),
                 str(each.evidence.failures),
                 span(each.saves.hours_per_100_builds),
                 plain(each.why),
@@ -107,7 +111,7 @@ def _advice(findings: Findings) -> Iterator[str]:
         ]
         yield ""
         yield f"Pipeline **{plain(advice.pipeline)}**, {builds(advice.builds)}:"
-        titles = ("state", "action", "confidence", "failures", "saves h per 100 builds (90 %)", "why")
+        titles = ("state", "action", "sure", "failures", "saves h per 100 builds (90 %)", "why")
         yield from _table(titles, rows, right=(2, 3))
     if findings.previews:
         yield from _table(
@@ -209,8 +213,45 @@ def _trend(findings: Findings) -> Iterator[str]:
     ):
         yield f"{name:>10}  {sparkline(values, _TREND)}  most in a week: {max(values):,.0f}"
     yield "```"
-    for change in findings.changes:
-        yield f"- {plain(change.why)}"
+
+
+def _changes(findings: Findings) -> Iterator[str]:
+    if findings.changes:
+        yield ""
+        yield "## What has changed of late"
+        yield ""
+        yield from (f"- {plain(change.why)}" for change in findings.changes[:_MOST])
+
+
+def _trials(findings: Findings) -> Iterator[str]:
+    if findings.shadows:
+        yield ""
+        yield "## Shadow decisions"
+        yield from _table(
+            ("phase", "failures", "judged", "retried, and it passed", "in vain", "missed", "spared", "hours saved"),
+            (
+                (
+                    plain(each.phase), f"{each.failures:,}", f"{each.judged:,}", f"{each.retried_and_passed:,}",
+                    f"{each.retried_in_vain:,}", f"{each.missed:,}", f"{each.spared:,}", f"{each.hours_saved:,.1f}",
+                )
+                for each in findings.shadows
+            ),
+            right=range(1, 8),
+        )  # fmt: skip
+    told = findings.arms
+    if told is not None:
+        yield ""
+        yield "## The trial"
+        yield ""
+        yield f"{percent(told.share)} of the builds follow {plain(told.new.phase)}. {told.verdict}: {plain(told.why)}"
+        yield from _table(
+            ("arm", "phase", "builds", "green", "hours to green (90 %)"),
+            (
+                (name, plain(arm.phase), f"{arm.builds:,}", f"{arm.green:,}", arm_hours(arm))
+                for name, arm in (("new", told.new), ("old", told.old))
+            ),
+            right=(2, 3, 4),
+        )
 
 
 def _comparison(findings: Findings) -> Iterator[str]:

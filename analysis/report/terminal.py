@@ -6,15 +6,15 @@ import os
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from analysis.report.pieces import COLOURS, table, title
+from analysis.report.terminal_learnt import advice, arms, changes, previews, shadows
 from analysis.report.wording import (
     DASH,
     bar,
-    builds,
     day,
     hours,
     percent,
@@ -22,9 +22,7 @@ from analysis.report.wording import (
     readable,
     scope,
     seconds,
-    span,
     sparkline,
-    state,
     state_of,
     states_shown,
 )
@@ -42,20 +40,21 @@ _NARROW: Final = 70
 _ROOMY: Final = 110
 _WIDE: Final = 150
 _MOST: Final = 10
-_COLOURS: Final = {
-    "green": "green", "later": "yellow", "failed": "red", "cut": "magenta", "open": "blue", "faint": "bright_black",
-}  # fmt: skip
 _MARKS: Final = {"completed": "█", "failed": "▓", "interrupted": "▒", "in_progress": "░", "reused": "·", "skipped": "·"}
 _TINTS: Final = {"completed": "green", "failed": "red", "interrupted": "magenta", "in_progress": "blue"}
 
 
 def show(findings: Findings, out: TextIO) -> None:
     """Print the report on a stream: with colours on a terminal unless NO_COLOR is set, plain elsewhere."""
+    told = os.environ.get("COLUMNS", "")
+    width = int(told) if told.isdigit() and int(told) else None
     if not out.isatty():
-        told = os.environ.get("COLUMNS", "")
-        out.write(render(findings, int(told) if told.isdigit() and int(told) else _PIPED))
+        out.write(render(findings, width or _PIPED))
         return
-    console = Console(file=out, highlight=False, emoji=False, markup=False)
+    console = Console(
+        file=out, width=width or os.get_terminal_size(out.fileno()).columns or _PIPED, highlight=False, emoji=False,
+        markup=False,
+    )  # fmt: skip
     console.print(report(findings, console.width))
 
 
@@ -73,42 +72,25 @@ def report(findings: Findings, width: int) -> RenderableType:
 
 
 def _parts(findings: Findings, width: int) -> Iterator[RenderableType]:
-    yield Text(scope(findings.scope), style=_COLOURS["faint"], overflow="fold")
+    yield Text(scope(findings.scope), style=COLOURS["faint"], overflow="fold")
     yield Text()
     for place, sentence in enumerate(findings.headline):
         yield Text(sentence, style="bold" if place == 0 else "")
     if not findings.outcomes.builds:
         return
     yield from _outcomes(findings, width)
-    yield from _advice(findings)
+    yield from advice(findings)
     yield from _states(findings, width)
     yield from _signatures(findings, width)
     yield from _trend(findings, width)
     yield from _comparison(findings)
+    yield from changes(findings)
     yield from _hosts(findings)
     yield from _worst(findings, width)
+    yield from previews(findings)
+    yield from shadows(findings)
+    yield from arms(findings)
     yield from _quality(findings)
-
-
-def _title(text: str, note: str = "") -> RenderableType:
-    return Text.assemble("\n", (text, "bold"), (f"  {note}" if note else "", _COLOURS["faint"]))
-
-
-def _table(*columns: tuple[str, str], **more: Any) -> Table:  # noqa: ANN401 - as in rich
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style=_COLOURS["faint"], **more
-    )
-    for name, justify in columns:
-        ratio = 1 if justify == "fill" else None
-        table.add_column(
-            name,
-            justify="right" if justify == "right" else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=ratio,
-            min_width=12 if ratio else None,
-        )
-    return table
 
 
 def _outcomes(findings: Findings, width: int) -> Iterator[RenderableType]:
@@ -121,66 +103,28 @@ def _outcomes(findings: Findings, width: int) -> Iterator[RenderableType]:
         ("interrupted", told.interrupted, "cut"),
         ("in progress", told.in_progress, "open"),
     ]
-    yield _title("Builds", f"{told.builds:,}")
+    yield title("Builds", f"{told.builds:,}")
     size = min(40, width - 44)
-    table = Table.grid(padding=(0, 1))
+    laid = Table.grid(padding=(0, 1))
     for name, number, colour in parts:
         if number:
-            shown = Text(bar(number / told.builds, size), style=_COLOURS[colour])
-            table.add_row(
+            shown = Text(bar(number / told.builds, size), style=COLOURS[colour])
+            laid.add_row(
                 name, shown, Text(f"{number:,}", justify="right"), Text(percent(number / told.builds), justify="right")
             )
-    yield table
+    yield laid
     extra = [f"{told.held:,} held"] * bool(told.held) + [f"{told.abandoned:,} abandoned"] * bool(told.abandoned)
     green = findings.totals.hours_to_green
     if green.p50 is not None and green.p90 is not None:
         extra.append(f"to green: {hours(green.p50)} in the median, {hours(green.p90)} for the slowest tenth")
     if extra:
-        yield Text(" · ".join(extra), style=_COLOURS["faint"])
-
-
-def _advice(findings: Findings) -> Iterator[RenderableType]:
-    for advice in findings.recommendations:
-        shown = [each for each in advice.states if each.evidence.failures]
-        if not shown:
-            continue
-        yield _title(f"What to do in {advice.pipeline}", f"{builds(advice.builds)}, 90 % intervals")
-        table = _table(
-            ("state", "left"), ("action", "left"), ("sure", "right"), ("failures", "right"),
-            ("h saved per 100", "right"), ("why", "fill"), expand=True,
-        )  # fmt: skip
-        for each in sorted(shown, key=lambda one: -one.saves.hours_per_100_builds.mean)[:_MOST]:
-            table.add_row(
-                state(each.code, each.name),
-                Text(each.action, style="bold" if each.action in {"retry", "hold"} else ""),
-                percent(each.confidence),
-                f"{each.evidence.failures:,}",
-                span(each.saves.hours_per_100_builds),
-                Text(each.why),
-            )
-        yield table
-    if findings.previews:
-        yield _title("Replayed under another phase")
-        table = _table(
-            ("phase", "left"), ("hours to green", "right"), ("was", "right"), ("start-overs", "right"),
-            ("was", "right"), ("observed", "right"),
-        )  # fmt: skip
-        for one in findings.previews:
-            table.add_row(
-                one.phase,
-                span(one.hours_to_green.replayed, 2),
-                f"{one.hours_to_green.recorded:.2f}",
-                span(one.start_overs.replayed, 0),
-                f"{one.start_overs.recorded:,.0f}",
-                percent(one.observed_share),
-            )
-        yield table
+        yield Text(" · ".join(extra), style=COLOURS["faint"])
 
 
 def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     shown = states_shown(findings)
     left = len(findings.states) - len(shown)
-    yield _title("States", f"{left} that lost less are left out" if left else "")
+    yield title("States", f"{left} that lost less are left out" if left else "")
     most = max((each.hours_lost for each in shown), default=0.0)
     roomy, wide = width >= _ROOMY, width >= _WIDE
     columns = [("state", "fill"), ("reached", "left" if roomy else "right"), ("attempts", "right"), ("failed", "right")]
@@ -189,7 +133,7 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     columns += (
         [("lost", "right")] + [("", "left")] * bool(size) + ([("p50", "right"), ("p90", "right")] if wide else [])
     )
-    table = _table(*columns, expand=True)
+    laid = table(*columns, expand=True)
     for each in shown:
         reached = percent(each.reached)
         funnel = Text.assemble((bar(each.reached, 10), "cyan"), f" {reached:>5}") if roomy else Text(reached)
@@ -199,8 +143,8 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
             Text(f"{each.failures:,}", style="red" if each.failures else ""), *rates, hours(each.hours_lost),
             *[Text(bar(each.hours_lost / most if most else 0.0, size), style="red")] * bool(size),
         ]  # fmt: skip
-        table.add_row(*row, *([seconds(each.duration.p50), seconds(each.duration.p90)] if wide else []))
-    yield table
+        laid.add_row(*row, *([seconds(each.duration.p50), seconds(each.duration.p90)] if wide else []))
+    yield laid
 
 
 def _short(each: Any) -> str:  # noqa: ANN401 - a state
@@ -215,12 +159,12 @@ def _signatures(findings: Findings, width: int) -> Iterator[RenderableType]:
     if not findings.signatures:
         return
     left = len(findings.signatures) - _MOST
-    yield _title("Failures", f"{left} rarer ones are left out" if left > 0 else "")
+    yield title("Failures", f"{left} rarer ones are left out" if left > 0 else "")
     roomy = width >= _ROOMY
     columns = [("n", "right"), ("share", "left" if roomy else "right"), ("failure", "left")]
     columns += [("class", "left")] + [("states", "left")] * roomy + [("last seen", "left")]
     columns += [("recovered", "right"), ("weeks", "left")] * roomy
-    table = _table(*columns, ("for example", "fill"), expand=True)
+    laid = table(*columns, ("for example", "cut"), expand=True)
     for each in findings.signatures[:_MOST]:
         share = percent(each.share)
         row: list[RenderableType] = [
@@ -235,8 +179,8 @@ def _signatures(findings: Findings, width: int) -> Iterator[RenderableType]:
         row.append(day(each.last))
         if roomy:
             row += [_of(each.recovery.hits, each.recovery.n), Text(sparkline(each.weeks, 12), style="red")]
-        table.add_row(*row, Text(each.title))
-    yield table
+        laid.add_row(*row, Text(each.title))
+    yield laid
     for line in findings.watched.lines if findings.watched is not None else ():
         yield Text(f"look at: {line}")
 
@@ -245,7 +189,7 @@ def _trend(findings: Findings, width: int) -> Iterator[RenderableType]:
     weeks = findings.weeks
     if len(weeks) < 2:  # noqa: PLR2004 - one week is no trend
         return
-    yield _title("Weeks", f"{weeks[0].begins} to {weeks[-1].begins}")
+    yield title("Weeks", f"{weeks[0].begins} to {weeks[-1].begins}")
     size = min(width - 40, 80)
     lines: list[tuple[str, Sequence[float], str]] = [
         ("builds", [week.builds for week in weeks], "cyan"),
@@ -255,30 +199,28 @@ def _trend(findings: Findings, width: int) -> Iterator[RenderableType]:
     for name, values, colour in lines:
         drawn = sparkline(values, size)
         yield Text.assemble(
-            f"{name:<11}", (drawn, colour), (f"  {max(values):,.0f} at most in a week", _COLOURS["faint"])
+            f"{name:<11}", (drawn, colour), (f"  {max(values):,.0f} at most in a week", COLOURS["faint"])
         )
-    for change in findings.changes:
-        yield Text(f"changed: {change.why}")
 
 
 def _comparison(findings: Findings) -> Iterator[RenderableType]:
     both = findings.comparison
     if both is None:
         return
-    yield _title("Compared")
-    table = _table(
+    yield title("Compared")
+    laid = table(
         ("", "left"),
         (f"{day(both.before.since)} to {day(both.before.until)}", "right"),
         (f"since {day(both.now.since)}", "right"),
     )
     sides = (both.before, both.now)
-    table.add_row("builds", *(f"{each.builds:,}" for each in sides))
-    table.add_row("green at the first run", *(rate(each.first_run_green) for each in sides))
-    table.add_row("failures per 100 builds", *(_figure(each.failures_per_100_builds) for each in sides))
-    table.add_row("hours lost per 100 builds", *(_figure(each.hours_lost_per_100_builds) for each in sides))
+    laid.add_row("builds", *(f"{each.builds:,}" for each in sides))
+    laid.add_row("green at the first run", *(rate(each.first_run_green) for each in sides))
+    laid.add_row("failures per 100 builds", *(_figure(each.failures_per_100_builds) for each in sides))
+    laid.add_row("hours lost per 100 builds", *(_figure(each.hours_lost_per_100_builds) for each in sides))
     green = [each.hours_to_green.p50 for each in sides]
-    table.add_row("median time to green", *(DASH if each is None else hours(each) for each in green))
-    yield table
+    laid.add_row("median time to green", *(DASH if each is None else hours(each) for each in green))
+    yield laid
 
 
 def _figure(value: float | None) -> str:
@@ -289,18 +231,18 @@ def _hosts(findings: Findings) -> Iterator[RenderableType]:
     suspicious = [host for host in findings.hosts if host.suspicious]
     if not suspicious:
         return
-    yield _title("Hosts that fail more than their work explains")
-    table = _table(("host", "left"), ("failures", "right"), ("expected", "right"), ("failure rate", "right"))
+    yield title("Hosts that fail more than their work explains")
+    laid = table(("host", "left"), ("failures", "right"), ("expected", "right"), ("failure rate", "right"))
     for each in suspicious:
-        table.add_row(each.host, f"{each.failures:,}", f"{each.expected:.1f}", rate(each.failure_rate))
-    yield table
+        laid.add_row(each.host, f"{each.failures:,}", f"{each.expected:.1f}", rate(each.failure_rate))
+    yield laid
 
 
 def _worst(findings: Findings, width: int) -> Iterator[RenderableType]:
     worst = findings.worst
     if worst is None:
         return
-    yield _title(
+    yield title(
         f"The costliest build: {worst.build}",
         f"{hours(worst.hours_run)} of work, {hours(worst.hours_repeated)} of it repeated",
     )
@@ -309,14 +251,14 @@ def _worst(findings: Findings, width: int) -> Iterator[RenderableType]:
     for lane in worst.lanes:
         if lane.waited_before:
             held = f", {hours(lane.held_before)} of it held" if lane.held_before else ""
-            yield Text(f"           waited {hours(lane.waited_before)}{held}", style=_COLOURS["faint"])
+            yield Text(f"           waited {hours(lane.waited_before)}{held}", style=COLOURS["faint"])
         yield Text.assemble(f"run {lane.run:<6} ", _drawn(lane, longest, size), f" {hours(lane.hours)}")
     if worst.lanes_left_out:
-        yield Text(f"           {worst.lanes_left_out} more runs", style=_COLOURS["faint"])
+        yield Text(f"           {worst.lanes_left_out} more runs", style=COLOURS["faint"])
     yield Text.assemble(
         "no repeats ", _drawn(worst.without, longest, size), f" {hours(worst.without.hours)} (estimated)"
     )
-    yield Text("           █ completed  ▓ failed  ▒ interrupted  ░ repeated", style=_COLOURS["faint"])
+    yield Text("           █ completed  ▓ failed  ▒ interrupted  ░ repeated", style=COLOURS["faint"])
 
 
 def _drawn(lane: Lane, longest: float, size: int) -> Text:
@@ -332,7 +274,7 @@ def _drawn(lane: Lane, longest: float, size: int) -> Text:
 
 def _quality(findings: Findings) -> Iterator[RenderableType]:
     told = findings.quality
-    yield _title("How far to trust this", "shares as observed, intervals 90 %")
+    yield title("How far to trust this", "shares as observed, intervals 90 %")
     yield Text(f"of unknown class: {rate(told.unclassified, n=True)}")
     yield Text(f"never tried again, cut short or changed in between: {rate(told.censored, n=True)}")
     for note in told.notes:

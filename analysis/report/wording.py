@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.recommendation import Interval
 from toolkit.core.moments import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analysis.arms import Arm
     from analysis.findings_model import Findings, Rate, Scope, StateFinding
-    from analysis.recommendation import Interval
 
 DASH: Final = "\N{EN DASH}"
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -52,6 +53,11 @@ def percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}"  # noqa: PLR2004 - 9.95 % rounds to 10
 
 
+def sure(confidence: float) -> str:
+    """Write how sure something is; never wholly."""
+    return ">99%" if confidence > 0.99 else percent(confidence)  # noqa: PLR2004 - the last per cent is nobody's
+
+
 def _decimal(share: float) -> str:
     return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"  # noqa: PLR2004 - the same
 
@@ -70,6 +76,13 @@ def rate(told: Rate, *, n: bool = False) -> str:
 def span(interval: Interval, digits: int = 1) -> str:
     """Write an estimate with its interval: `11.2 (8.0 to 14.9)`, with a dash."""
     return f"{interval.mean:,.{digits}f} ({interval.low:,.{digits}f}{DASH}{interval.high:,.{digits}f})"
+
+
+def arm_hours(arm: Arm) -> str:
+    """Write the mean hours to green of an arm, with the interval where there is one."""
+    if arm.mean is None or arm.low is None or arm.high is None:
+        return DASH if arm.mean is None else f"{arm.mean:.2f}"
+    return span(Interval(mean=arm.mean, low=arm.low, high=arm.high), 2)
 
 
 def hours(value: float) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import re
+import struct
+import termios
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,12 +22,11 @@ from analysis.findings import find
 from analysis.history import History
 from analysis.report import html, markdown, tables, terminal
 from tests.analysis.lives import Recorded
+from tests.analysis.taught import WHY, taught
 from tests.histories import T0, completes, fails, history, restarts, waits
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from analysis.findings_model import Findings
     from toolkit.core import events as ev
 
@@ -82,6 +87,64 @@ def test_the_terminal_report_keeps_to_the_width(found: Findings, width: int) -> 
     assert any("net.timeout" in line for line in lines)
     assert ("recovered" in "\n".join(lines)) == (width >= 110)
     assert ("p90" in "\n".join(lines)) == (width >= 150)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_terminal_report_reads_as_it_is_written_here(found: Findings, width: int) -> None:
+    """Everything that findings can hold, at three widths, word for word; `transcripts/` shows what people see."""
+    shown = terminal.render(taught(found), width)
+    told = Path(__file__).parent / "transcripts" / f"report-{width}.txt"
+
+    assert shown.splitlines() == told.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_terminal_gets_colours_and_its_own_width(
+    found: Findings, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal there are colours, no line is wider than it is, and the words are those of a pipe of that width."""
+    for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    pieces: list[bytes] = []
+    reading = threading.Thread(target=lambda: pieces.extend(iter(lambda: _read(ours), b"")))
+    reading.start()
+    with os.fdopen(theirs, "w", encoding="utf-8") as out:
+        terminal.show(taught(found), out)
+    reading.join()
+    os.close(ours)
+    shown = b"".join(pieces).decode()
+    words = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()]
+
+    assert "\x1b[1m" in shown
+    assert words == terminal.render(taught(found), width).splitlines()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody holds the other end any more
+        return b""
+
+
+def test_every_rendering_says_what_was_learnt(found: Findings) -> None:
+    """Advice, replays, shadow decisions, the trial, changes and what is worth a look stand in each of them."""
+    whole = taught(found)
+    page = json.loads(html.render(whole).partition('id="findings">')[2].partition("</script>")[0])
+
+    for text in (terminal.render(whole, 200), markdown.render(whole)):
+        said = " ".join(text.replace("\\", "").split())
+        assert "saves" in said
+        assert "11.2 (8.0\N{EN DASH}14.9)" in said
+        assert WHY in said
+        assert "1.02 (0.92\N{EN DASH}1.12)" in said
+        assert "better: 0.40 hours to green less" in said
+        assert "state 5 fails in 24.0% of its attempts of late" in said
+        assert "look at the host" in said
+        assert "31.5" in said
+    assert page == json.loads(whole.model_dump_json(by_alias=True))
 
 
 def test_a_pipe_gets_plain_text(found: Findings) -> None:
@@ -165,7 +228,7 @@ def test_no_log_line_becomes_markup(hostile: Findings) -> None:
     assert "<" not in data
     assert "onerror" in json.loads(data)["signatures"][1]["title"]
     assert page.count("</script>") == 3
-    assert "<img" not in page.split("<script>")[0]
+    assert "<img" not in page.split("<script")[0]
 
 
 def test_a_huge_report_makes_a_page_that_still_travels(found: Findings) -> None:

@@ -16,6 +16,7 @@ function el(tag, attributes, ...children) {
 }
 
 const count = (value) => Math.round(value).toLocaleString("en");
+const many = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 function percent(share) {
   if (share > 0 && share < 0.001) return "<0.1%";
   if (share < 1 && share > 0.999) return ">99.9%";
@@ -35,7 +36,9 @@ function hours(value) {
   }
   return `${whole}s`;
 }
-const span = (one, digits = 1) => `${one.mean.toFixed(digits)} (${one.low.toFixed(digits)}–${one.high.toFixed(digits)})`;
+const span = (one, digits = 1) => ((show) => `${show(one.mean)} (${show(one.low)}–${show(one.high)})`)((value) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+/** How sure something is; never wholly. */
+const sure = (share) => share > 0.99 ? ">99%" : percent(share);
 /** A share as observed with its interval; a narrow one gets a decimal. */
 const around = (observed, low, high) => (high - low < 0.05 ? [observed, low, high].map((share) => share > 0 && share < 0.001 ? "<0.1%" : `${(share * 100).toFixed(1)}%`) : [observed, low, high].map(percent)).reduce((told, next, at) => told + (at === 1 ? " (" : "–") + next) + ")";
 const rate = (one) => one.share ? around(one.hits / one.n, one.share.low, one.share.high) : DASH;

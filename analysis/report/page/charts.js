@@ -7,7 +7,7 @@ function config() {
   const ink = colour("ink"), quiet = colour("quiet"), line = colour("line");
   const font = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
   return {
-    background: null, font, view: { stroke: null },
+    aria: false, background: null, font, view: { stroke: null },
     axis: { labelColor: quiet, titleColor: quiet, titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 12, gridColor: line, gridOpacity: 0.6, domain: false, ticks: false, labelPadding: 6, labelLimit: 260 },
     axisXQuantitative: { tickCount: 5, labelOverlap: "greedy" },
     legend: { labelColor: quiet, titleColor: quiet, orient: "top", title: null, symbolType: "square", labelFontSize: 12, columnPadding: 14 },
@@ -17,12 +17,17 @@ function config() {
 
 /** Draw a chart in its place; `make()` gives its specification, `clicked(datum)` is told what was clicked. */
 async function draw(place, make, clicked) {
+  if (started && !place.isConnected) return;
   drawn.set(place, [make, clicked]);
   const spec = make();
   if (!spec) { place.replaceChildren(el("p", { class: "quiet" }, "Nothing to draw here.")); return; }
   const whole = { width: "container", autosize: { type: "fit-x", contains: "padding" }, config: config(), ...spec };
   const { view } = await vegaEmbed(place, whole, { mode: "vega-lite", renderer: "svg", actions: false, ast: true, logLevel: 1, tooltip: { theme: "custom" } });
-  place.querySelector("svg")?.setAttribute("role", "img");
+  // To assistive technology a chart is one picture, named after its caption: what it shows is in the table behind it.
+  const svg = place.querySelector("svg");
+  for (const part of svg.querySelectorAll("[role]")) for (const name of ["role", "aria-label", "aria-roledescription"]) part.removeAttribute(name);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `${place.getAttribute("aria-label")}; the figures are in the table`);
   if (clicked) view.addEventListener("click", (_, item) => { if (item?.datum) clicked(item.datum); });
 }
 const redraw = () => Promise.all([...drawn].filter(([place]) => place.isConnected).map(([place, [make, clicked]]) => draw(place, make, clicked)));
@@ -31,15 +36,25 @@ const redraw = () => Promise.all([...drawn].filter(([place]) => place.isConnecte
 function chart(caption, note, make, behind, clicked) {
   const place = el("div", { class: "chart", role: "group", "aria-label": caption });
   const figure = el("figure", null, el("figcaption", null, caption, note ? el("span", { class: "quiet" }, ` ${note}`) : null), place, behind ? el("details", null, el("summary", null, "As a table"), behind) : null);
-  queueMicrotask(() => draw(place, make, clicked));
+  waiting.push([place, make, clicked]);
+  if (started) queueMicrotask(drawWaiting);
   return figure;
+}
+/** Charts come after the first screen is there to read; a page that nobody sees yet does not wait for that. */
+const waiting = [];
+let started = false;
+const painted = new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); setTimeout(done, 1000); });
+async function drawWaiting() {
+  if (!started) document.body.append(el("script", null, document.getElementById("library").textContent));
+  started = true;
+  while (waiting.length) await draw(...waiting.shift());
 }
 
 const rows = (n, step = 24) => Math.max(n, 1) * step;
 const labelled = (title, sort = null) => ({ field: "label", type: "nominal", sort, title, axis: { labelLimit: Math.min(300, innerWidth * 0.36) } });
 
 function lostSpec(states) {
-  if (!states.length) return null;
+  if (!states.some((one) => one.lost > 0)) return null;
   const split = states.some((one) => one.repeated > 0);
   const values = states.flatMap((one) => [{ ...one, part: "failed", value: one.own }, ...(split ? [{ ...one, part: "repeated", value: one.repeated }] : [])]);
   return {
@@ -78,10 +93,12 @@ function funnelSpec(states) {
 /** Bars as wide as the time they stand for, from `from` to `to`. */
 function overTime(values, title, encoding) {
   const days = (Date.parse(values.at(-1).ends) - Date.parse(values[0].begins)) / 86400e3;
+  const begins = [...new Set(values.map((one) => one.begins))], every = Math.ceil(begins.length / Math.min(8, innerWidth / 110));
+  const ticks = days > 200 ? { tickCount: Math.min(8, innerWidth / 110) } : { values: begins.filter((_, at) => at % every === 0).map((begin) => Date.parse(begin)), labelAlign: "left" };
   return {
-    data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1 },
+    data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1, cursor: "pointer" },
     encoding: {
-      x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", grid: false, tickCount: 8 } }, x2: { field: "ends" },
+      x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", labelFlush: false, grid: false, ...ticks } }, x2: { field: "ends" },
       y: { field: "from", type: "quantitative", title, scale: { zero: true } }, y2: { field: "to" }, ...encoding,
     },
   };
@@ -112,11 +129,11 @@ function calendarSpec() {
     ...(weeks < 45 ? { width: 90 + Math.round(weeks) * 18 } : {}),
     data: { values: F.days.map((one) => ({ ...one, lost: one.hours_lost })) }, height: rows(7, 15),
     transform: [{ calculate: "utc(utcyear(toDate(datum.date)), utcmonth(toDate(datum.date)), utcdate(toDate(datum.date)) - (utcday(toDate(datum.date)) + 6) % 7)", as: "monday" }, { calculate: "(utcday(toDate(datum.date)) + 6) % 7", as: "weekday" }],
-    mark: { type: "rect", cornerRadius: 2, stroke: colour("paper"), strokeWidth: 1.5 },
+    mark: { type: "rect", cornerRadius: 2, stroke: colour("paper"), strokeWidth: 1.5, cursor: "pointer" },
     encoding: {
       x: { field: "monday", type: "ordinal", title: null, axis: { labelExpr: "utcdate(toDate(datum.value)) <= 7 ? utcFormat(toDate(datum.value), '%b') : ''", labelAngle: 0, labelOverlap: false, labelAlign: "left", labelOffset: -5 } },
       y: { field: "weekday", type: "ordinal", title: null, scale: { domain: [0, 1, 2, 3, 4, 5, 6] }, axis: { labelExpr: "['Mon','','Wed','','Fri','','Sun'][datum.value]" } },
-      color: { field: "lost", type: "quantitative", scale: { type: "sqrt", domainMin: 0, range: [colour("faint"), colour("lost")] }, legend: { title: "hours lost", orient: "top", type: "gradient", gradientLength: 120, gradientThickness: 8, tickCount: 3 } },
+      color: { field: "lost", type: "quantitative", scale: { type: "sqrt", domainMin: 0, range: [colour("faint"), colour("lost")] }, legend: { title: null, orient: "top", type: "gradient", gradientLength: 120, gradientThickness: 8, tickCount: 2, labelOverlap: true, format: ".3~g" } },
       tooltip: [{ field: "date", title: "day (UTC)" }, { field: "lost", title: "hours lost", format: ".1f" }, { field: "failures", title: "failures" }, { field: "builds", title: "builds begun" }],
     },
   };
@@ -147,20 +164,66 @@ function intervalSpec(values, title, { zero = null, other = null, format = "", h
   if (zero !== null) layer.unshift({ data: { values: [{ zero }] }, mark: { type: "rule", color: colour("quiet"), strokeDash: [3, 3] }, encoding: { x: { field: "zero", type: "quantitative" } } });
   return { data: { values }, height: rows(values.length, 28), layer };
 }
-const PARTS = [["completed", "good"], ["failed", "lost"], ["repeated", "again"], ["interrupted", "cut"], ["in progress", "mark"]];
-function timelineSpec(worst) {
-  const lane = (one, label) => one.steps.filter((step) => step.attempt !== null).map((step) => ({
-    lane: label, begins: step.begins, ends: Math.max(step.ends, step.begins), state: stateName(step.state, step.name), attempt: step.attempt, told: step.told ?? "",
-    what: step.what === "completed" && step.repeated ? "repeated" : step.what.replace("_", " "), hours: step.ends - step.begins,
-  }));
-  const values = [...worst.lanes.flatMap((one) => lane(one, `run ${one.run}`)), ...lane(worst.without, "without repeats")];
+function outcomeSpec(values) {
+  if (!values.length) return null;
   return {
-    data: { values }, height: rows(worst.lanes.length + 1, 30), mark: { type: "bar", stroke: colour("paper"), strokeWidth: 1, height: { band: 0.72 } },
+    data: { values }, height: rows(values.length, 26),
+    encoding: { y: { ...labelled(null), axis: { labelLimit: 190, labelPadding: 8 } }, x: { field: "share", type: "quantitative", title: null, axis: null, scale: { domain: [0, 1.25] } }, tooltip: [{ field: "label", title: "builds" }, { field: "n", title: "n" }, { field: "share", format: ".1%" }] },
+    layer: [
+      { mark: { type: "bar", cornerRadiusEnd: 2, cursor: "pointer" }, encoding: { color: { field: "label", type: "nominal", scale: { domain: values.map((one) => one.label), range: values.map((one) => colour(one.hue)) }, legend: null } } },
+      { mark: { type: "text", align: "left", dx: 5, fontSize: 12, color: colour("ink") }, encoding: { text: { field: "n", type: "quantitative", format: "," } } },
+    ],
+  };
+}
+/** Decisions that were right on either side of those that were not. */
+function shadowSpec(scores) {
+  const kinds = [["retried_and_passed", "retried, and it passed", "good"], ["spared", "not retried, and it failed again", "mark"], ["missed", "not retried, yet it passed", "again"], ["retried_in_vain", "retried in vain", "lost"]];
+  const values = scores.flatMap((one) => kinds.map(([key, what], order) => ({ label: one.phase, what, order, n: one[key], judged: one.judged })));
+  if (!sum(values.map((one) => one.n))) return null;
+  return {
+    data: { values }, height: rows(scores.length, 30), mark: { type: "bar", stroke: colour("paper"), strokeWidth: 1 },
     encoding: {
-      y: { field: "lane", type: "nominal", sort: null, title: null },
-      x: { field: "begins", type: "quantitative", title: "hours since the run began" }, x2: { field: "ends" },
-      color: { field: "what", type: "nominal", scale: { domain: PARTS.map((part) => part[0]), range: PARTS.map((part) => colour(part[1])) } },
-      tooltip: [{ field: "state" }, { field: "attempt" }, { field: "what", title: "became" }, { field: "hours", format: ".2f" }, { field: "told", title: "why" }],
+      y: labelled(null), x: { field: "n", type: "quantitative", title: "judged decisions", axis: { tickMinStep: 1 } }, order: { field: "order" },
+      color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) }, legend: { columns: innerWidth < 700 ? 1 : 4 } },
+      tooltip: [{ field: "label", title: "phase" }, { field: "what", title: "decisions" }, { field: "n", title: "n" }, { field: "judged", title: "of" }],
     },
   };
+}
+const PARTS = [["completed", "good"], ["failed", "lost"], ["repeated", "again"], ["reused", "mark"], ["interrupted", "cut"], ["in progress", "ink"], ["waited", "bar"], ["held", "hold"]];
+const OLD = "old way", NEW = "new way";
+/** The steps of a lane as bars, after `zero` hours; what took no time is drawn as a mark. */
+const bars = (lane, label, way, zero = 0) => lane.steps.map((step) => ({
+  lane: label, way, begins: zero + step.begins, ends: zero + step.ends, state: stateName(step.state, step.name), attempt: step.attempt ?? DASH, told: step.told ?? "",
+  what: step.what === "completed" && step.repeated ? "repeated" : step.what.replace("_", " "), hours: step.ends - step.begins, took: hours(step.ends - step.begins),
+}));
+const empty = (lane, label, way, begins, ends, what, told) => ({ lane: label, way, begins, ends, state: DASH, attempt: DASH, what, told, hours: ends - begins, took: hours(ends - begins) });
+/** What lies before a lane and between its steps: held for a person, or waited. */
+function pauses(lane, label, way) {
+  const begins = lane.after - lane.waited_before, told = [];
+  if (lane.held_before > 0) told.push(empty(lane, label, way, begins, begins + lane.held_before, "held", "held for a person"));
+  if (lane.waited_before > lane.held_before) told.push(empty(lane, label, way, begins + lane.held_before, lane.after, "waited", `before run ${lane.run}`));
+  lane.steps.forEach((step, at) => {
+    const before = at ? lane.steps[at - 1].ends : 0;
+    if (step.begins - before > 1 / 3600) told.push(empty(lane, label, way, lane.after + before, lane.after + step.begins, "waited", "within the run"));
+  });
+  return told;
+}
+function lanesSpec(values, title) {
+  const seen = PARTS.filter(([what]) => values.some((one) => one.what === what)), lanes = [...new Set(values.map((one) => one.lane))];
+  const tooltip = [{ field: "lane", title: " " }, { field: "state" }, { field: "attempt" }, { field: "what", title: "became" }, { field: "took" }, { field: "told", title: "why" }];
+  const encoding = { y: { field: "lane", type: "nominal", sort: lanes, title: null, axis: { labelLimit: 190 } }, color: { field: "what", type: "nominal", scale: { domain: seen.map((part) => part[0]), range: seen.map((part) => colour(part[1])) }, legend: { columns: innerWidth < 700 ? 3 : 8 } }, tooltip };
+  return {
+    data: { values }, height: rows(lanes.length, 30), encoding,
+    layer: [
+      { transform: [{ filter: "datum.hours > 0" }], mark: { type: "bar", stroke: colour("paper"), strokeWidth: 0.8, height: { band: 0.72 } }, encoding: { x: { field: "begins", type: "quantitative", title }, x2: { field: "ends" } } },
+      { transform: [{ filter: "datum.hours <= 0" }], mark: { type: "tick", thickness: 2.5, size: 20 }, encoding: { x: { field: "begins", type: "quantitative", title } } },
+    ],
+  };
+}
+function workSpec(worst) {
+  return lanesSpec([...worst.lanes.flatMap((lane) => bars(lane, `${OLD}, run ${lane.run}`, OLD)), ...bars(worst.without, `${NEW} (an estimate)`, NEW)], "hours of work");
+}
+function clockSpec(worst) {
+  const way = (lanes, name) => lanes.flatMap((lane) => [...pauses(lane, `${name}, run ${lane.run}`, name), ...bars(lane, `${name}, run ${lane.run}`, name, lane.after)]);
+  return lanesSpec([...way(worst.lanes, OLD), ...way(worst.resumed, NEW)], "hours since the build began");
 }
