@@ -118,9 +118,15 @@ class Project(Value):
 
     def acts(self, override: PhaseName | None = None, *, rest: bool = False) -> bool:
         """Tell whether any state of a build may be decided about; where none is, nothing of it may be touched."""
+        return self._followed(override, rest=rest) != {"track-only"}
+
+    def resumes(self, override: PhaseName | None = None) -> bool:
+        """Tell whether any state of any build may be reused, which takes a record that can be trusted."""
+        return "full-resume" in self._followed(override) | (set() if override else self._followed(rest=True))
+
+    def _followed(self, override: PhaseName | None = None, *, rest: bool = False) -> set[PhaseName]:
         overrides, phase = (self.rest_overrides, self.rest_phase) if rest else (self.overrides, self.phase)
-        followed = {override} if override else {phase, *overrides.values()}
-        return followed != {"track-only"}
+        return {override} if override else {phase, *overrides.values()}
 
     def state(self, code: StateCode, name: str | None = None) -> StateConfig:
         """Give what is configured for a state; defaults for one that only the build knows."""
@@ -217,7 +223,10 @@ def _checked(content: bytes, file: str) -> dict[str, Any]:
 
 def _shown(file: str) -> str:
     """A path as short as it can be said from here."""
-    relative = os.path.relpath(file)
+    try:
+        relative = os.path.relpath(file)
+    except OSError:  # the folder we are in was removed
+        return file
     return file if relative.startswith("..") else relative
 
 

@@ -20,11 +20,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-WRAPPER = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} /tmp/wrap-logs"
+TOOLKIT = f"{Path(sys.executable).with_name('toolkit')}"
 PATIENCE_SECONDS = 30.0
 BECOMING = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} -"
 COLUMNS, ROWS = 80, 24
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHON": sys.executable}
+
+CONFIGURATION = """
+phase = "{phase}"
+[[states]]
+code = 0
+name = "start"
+strategy = "quick"
+"""
 
 PRELUDE = """
 shown() { until grep -q -- "$2" "$1" 2>/dev/null; do sleep 0.01; done; }   # FILE TEXT: wait for it
@@ -53,6 +61,14 @@ class Screen(NamedTuple):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def toolkit_run(folder: Path) -> str:
+    """Give the product's command line, with a project of its own beside the scene's folder."""
+    project = folder.with_name(f"{folder.name}.project")
+    project.mkdir()
+    (project / "toolkit.toml").write_text(CONFIGURATION.format(phase=os.environ.get("BARE_PHASE", "track-only")))
+    return f"{TOOLKIT} run --project {project} --"
+
+
 def scene(script: str, folder: Path, wrapper: str, *, stdin: bytes = b"", executable: str = "bash") -> Seen:
     """Run a shell script in which `$W` stands before the command that is to be wrapped, between pipes."""
     folder.mkdir()
@@ -62,14 +78,14 @@ def scene(script: str, folder: Path, wrapper: str, *, stdin: bytes = b"", execut
         start_new_session=True,
     )  # fmt: skip
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-    return Seen(process.returncode, process.stdout, _anonymous(process.stderr), files)
+    return Seen(process.returncode, _anonymous(process.stdout), _anonymous(process.stderr), files)
 
 
 def both(script: str, folder: Path, *, stdin: bytes = b"") -> tuple[Seen, Seen]:
     """Give what is seen of the bare and of the wrapped scene, played at the same time."""
     with ThreadPoolExecutor() as pool:
         bare = pool.submit(scene, script, folder / "bare", "", stdin=stdin)
-        wrapped = pool.submit(scene, script, folder / "wrapped", WRAPPER, stdin=stdin)
+        wrapped = pool.submit(scene, script, folder / "wrapped", toolkit_run(folder / "wrapped"), stdin=stdin)
         return bare.result(), wrapped.result()
 
 
@@ -114,7 +130,7 @@ def both_on_screen(
     """Give what is seen of the bare and of the wrapped scene on a terminal."""
     with ThreadPoolExecutor() as pool:
         bare = pool.submit(on_screen, script, folder / "bare", "", steps, shell)
-        wrapped = pool.submit(on_screen, script, folder / "wrapped", WRAPPER, steps, shell)
+        wrapped = pool.submit(on_screen, script, folder / "wrapped", toolkit_run(folder / "wrapped"), steps, shell)
         return bare.result(), wrapped.result()
 
 
@@ -139,7 +155,8 @@ def _anonymous(text: bytes) -> bytes:
     text = re.sub(rb"\[(\d)\] \d+", rb"[\1] PID", text)
     text = re.sub(rb"child \d+", b"child PID", text)
     text = re.sub(rb"^\[(\d)\][+-]", rb"[\1]", text, flags=re.MULTILINE)
-    return text.replace(WRAPPER.encode() + b" ", b"$W ")
+    text = re.sub(rb"^TOOLKIT_(?:BUILD|RUN|SHELL|WIRE|PROJECT)=.*\n", b"", text, flags=re.MULTILINE)
+    return re.sub(re.escape(TOOLKIT).encode() + rb" run --project \S+ -- ", b"$W ", text)
 
 
 def settle(seconds: float) -> Callable[[Screen], None]:

@@ -41,7 +41,7 @@ CASES = {
         "for s in TERM USR1 HUP INT USR1 USR1 USR1; do kill -$s -- -$p; sleep 0.1; done; wait $p; echo $?"
     ),
     "to leader and group in turn": (
-        COUNTING + "set -m; $W $PYTHON count.py USR1,USR2 2 & p=$!; shown got ready; "
+        COUNTING + "set -m; $W $PYTHON count.py USR1,USR2 3 & p=$!; shown got ready; "
         "for i in 1 2 3 4 5; do kill -USR1 -- -$p; sleep 0.1; kill -USR2 $p; sleep 0.1; done; wait $p; echo $?"
     ),
     "to the group, each child gets its own": (
@@ -98,9 +98,9 @@ CASES = {
         "set -m; $W sh -c 'trap \"\" TERM; echo up > u; sleep 9; sleep 9' & p=$!; shown u up; kill -TERM -- -$p; sleep 0.3; kill -0 $p && echo still; "
         "kill -KILL -- -$p; wait $p; echo $?"
     ),
-    "timeout --foreground": "timeout --foreground 0.8 $W sh -c 'sleep 1.5; echo no'; echo $?",
-    "timeout and a long trap": """exec 2> /dev/null; timeout 0.8 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 2 & wait'; echo $?""",
-    "timeout -k": "timeout -k 0.5 0.8 $W sh -c 'trap \"\" TERM; sleep 9; sleep 9'; echo $?",
+    "timeout --foreground": "timeout --foreground 3 $W sh -c 'sleep 6; echo no'; echo $?",
+    "timeout and a long trap": """exec 2> /dev/null; timeout 3 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 9 & wait'; echo $?""",
+    "timeout -k": "timeout -k 0.5 3 $W sh -c 'trap \"\" TERM; sleep 9; sleep 9'; echo $?",
     "setsid, and its group": "set -m; setsid -w $W sh -c 'echo $$ > c; exec sleep 9' & shown c '[0-9]'; sleep 0.1; kill $(cat c); wait $!; echo $?; rm c",
     "many signals in a row": (
         COUNTING + "set -m; $W $PYTHON count.py USR1 2.5 & p=$!; shown got ready; "

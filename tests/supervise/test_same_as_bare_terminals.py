@@ -85,7 +85,7 @@ CASES: dict[str, tuple[str, list[Step]]] = {
         [],
     ),
     "foreground": ("$W sh -c '[ $(ps -o tpgid= -p $$) = $(ps -o pgid= -p $$) ] && echo in front'", []),
-    "Ctrl-C": ("$W sleep 9; echo $?", [(b"", press(b"\x03", 0.7))]),
+    "Ctrl-C": ("$W sh -c 'echo ready; exec sleep 9'; echo $?", [(b"ready", press(b"\x03", 0.1))]),
     "Ctrl-C, caught": (f"$W {WAITING}; echo $?", [(b"ready", b"\x03")]),
     "Ctrl-C twice, caught": (f"$W {WAITING}; echo $?", [(b"ready", b"\x03"), (b"INT", press(b"\x03", 0.2))]),
     "Ctrl-C, graceful": (
@@ -108,11 +108,11 @@ CASES: dict[str, tuple[str, list[Step]]] = {
     "wrapped twice": ("$W $W sh -c 'test -t 1 && echo yes; exit 3'; echo $?", []),
     "in the background": ("$W sh -c 'sleep 0.3; echo from behind' & wait; echo end", []),
     "in the background, reading": (
-        "set -m; $W sh -c 'read x; echo read $x' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null",
+        "set -m; $W sh -c 'read x; echo read $x' & until jobs | grep -q Stopped; do sleep 0.05; done; echo 1; fg > /dev/null",
         [(b"1\r\n", b"word\n")],
     ),
     "tostop": (
-        "stty tostop; set -m; $W sh -c 'echo hello' & sleep 0.7; jobs | grep -c Stopped; fg > /dev/null; stty -tostop",
+        "stty tostop; set -m; $W sh -c 'echo hello' & until jobs | grep -q Stopped; do sleep 0.05; done; fg > /dev/null; stty -tostop",
         [],
     ),
     "wide characters": ("$W printf 'ä€𝄞\\n'", []),
@@ -166,7 +166,7 @@ INTERACTIVE: dict[str, tuple[str, list[Step]]] = {
         [
             (b"$ ", b"$W sh -c 'echo ready; sleep 5'\n"),
             (b"ready\r\n", press(b"\x1a", 0.1)),
-            (b"$ ", b"kill %1; sleep 1; wait %1; echo $?; exit\n"),
+            (b"$ ", b"kill %1; sleep 4; wait %1; echo $?; exit\n"),
         ],
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolkit.cli.parts import asked_of, foresee
 from toolkit.errors import BuildLeased, ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
@@ -23,32 +23,76 @@ if TYPE_CHECKING:
 
 def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run a build and end as it does."""
-    from toolkit.supervise.process import become, die_like
+    from toolkit.supervise.process import CannotSupervise, become, die_like
 
-    if os.environ.get("TOOLKIT_WIRE") and options.get("build") != "new" and command:
-        from toolkit.supervise.asking import listens
+    if options.get("build") != "new" and command and _is_inside_a_build():
+        become(command)  # the states inside belong to the build around us
+    from toolkit.supervise.bounded import BEFORE_SECONDS, within
 
-        if listens(os.environ["TOOLKIT_WIRE"]):
-            become(command)  # the states inside belong to the build around us
-    from toolkit.supervise.runner import Runner, warn
-
-    project = _project(options)
+    try:
+        project = _project(options)
+    except FileNotFoundError as error:  # we stand in a folder that was removed, and have no other to look from
+        if not command:
+            raise NotFound(f"there is no project here: {error.strerror}", hint="Name it with --project.") from None
+        _go_on_unrecorded(command, f"there is no project here ({error.strerror})")
     wanted = _wanted(project, options, command)
     try:
-        store = _store(project, options)
-        if wanted.asked != WHOLE and options.get("reason") != "resume":
-            _check(store, project, wanted)
-        runner = Runner(project, store, _with_trial(project, store, wanted), _phases)
-    except (StoreUnavailable, BuildLeased) as error:
+        patience = BEFORE_SECONDS if wanted.build is None else None  # who names a build waits for its lease
+        runner = within(patience, lambda: _begun(project, wanted, options))
+    except (StoreUnavailable, BuildLeased, OSError) as error:
+        strict = isinstance(error, BuildLeased) or wanted.asked != WHOLE
+        if not command or (project.acts if strict else project.resumes)(wanted.override):
+            raise
+        _go_on_unrecorded(command, str(error))
+    try:
+        ended = _runs(runner, options)
+    except CannotSupervise as error:
         if project.acts(wanted.override) or not command:
             raise
-        warn(f"recording is in trouble, the build goes on unrecorded: {error}")
-        become(command)
-    ended = _runs(runner, options)
-    if wanted.trial is not None:
-        _look_after_trial(project, store)
-    store.close()
+        _go_on_unrecorded(command, str(error))
+    if not runner.ledger.degraded:
+        with contextlib.suppress(Exception):  # the build has its end, and the next run looks again
+            if wanted.trial is not None:
+                _look_after_trial(project, runner.store)
+            runner.store.close()
     die_like(ended)
+
+
+def _is_inside_a_build() -> bool:
+    from toolkit.supervise.asking import listens
+
+    return listens(os.environ.get("TOOLKIT_WIRE", ""))
+
+
+def _begun(project: Project, wanted: Wanted, options: Mapping[str, Any]) -> Runner:
+    from toolkit.supervise.runner import Runner
+
+    store = _store(project, options)
+    if wanted.asked != WHOLE and options.get("reason") != "resume":
+        _check(store, project, wanted)
+    return Runner(project, store, _with_trial(project, store, wanted), _phases)
+
+
+def _go_on_unrecorded(command: Sequence[str], why: str) -> NoReturn:
+    """Let the build take our place; its states just run, and scripts find the helper where they count on it."""
+    from toolkit.supervise import shell_helper
+    from toolkit.supervise.process import become
+    from toolkit.supervise.runner import warn
+
+    warn(f"recording is in trouble, the build goes on unrecorded: {why}")
+    become(command, {"TOOLKIT_SHELL": shell_helper()})
+
+
+def _let_go(ended: Ended) -> None:
+    """The build is over and has its end, whatever is sent to us while we still write things down."""
+    import signal
+
+    from toolkit.supervise.process import die_like
+    from toolkit.supervise.signals import STOPPING
+
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: die_like(ended))
 
 
 def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
@@ -65,8 +109,13 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
     at: int | None = None
     while True:
         ended = runner.go(extra, at)
-        runner.after(ended)
-        following = runner.next_run(ended)
+        _let_go(ended)
+        try:
+            runner.after(ended)
+            following = runner.next_run(ended)
+        except Exception as error:  # noqa: BLE001 - the build has its end; what we fail to add to it is a hole
+            runner.ledger.trouble(str(error))
+            return ended
         if following is None or (following.reason == "start-over" and restarts == 0):
             runner.farewell(ended)
             return ended

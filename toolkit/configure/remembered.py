@@ -48,8 +48,10 @@ def forget(folder: str, content: bytes) -> None:
 
 
 def _ignored_by_git(folder: str) -> None:
-    with contextlib.suppress(FileExistsError), open(os.path.join(folder, ".gitignore"), "x", encoding="utf-8") as file:
-        file.write("*\n")
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(os.path.join(folder, ".gitignore"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def _place(folder: str, content: bytes) -> str:

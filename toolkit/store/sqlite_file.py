@@ -134,8 +134,10 @@ def _make(path: str, turn: Turn) -> None:
 
 def _ignored_by_git(folder: str) -> None:
     """Keep what we write out of the project's version control."""
-    with suppress(FileExistsError), open(os.path.join(folder, ".gitignore"), "x", encoding="utf-8") as file:
-        file.write("*\n")
+    with suppress(FileExistsError):
+        handle = os.open(os.path.join(folder, ".gitignore"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def _sync_folder(folder: str) -> None:

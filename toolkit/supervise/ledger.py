@@ -103,8 +103,11 @@ class Ledger:
         self.record(self.fact(ev.AttemptInterrupted, **self._which(attempt), reason=reason))
 
     def end(self, outcome: ev.RunOutcome, **facts: Any) -> None:  # noqa: ANN401 - the fields of RunEnded
-        """Record the end of the run."""
+        """Record the end of the run, and whatever the store would not take before: it is asked once more."""
+        self._ask_again = 0.0
         self.record(self.fact(ev.RunEnded, outcome=outcome, **facts))
+        if self._kept and not self._lost:
+            self.flush()  # a fault may have been one of a moment
 
     def outputs(self, state: int, values: Mapping[str, str]) -> None:
         """Record what a state gave to the states after it."""
@@ -119,8 +122,7 @@ class Ledger:
     def record(self, *facts: ev.Event) -> None:
         """Append facts durably; when that fails, keep them, warn once, and go on."""
         self._kept.extend(facts)
-        quiet = self._lost or (self.degraded and time.monotonic() < self._ask_again)
-        if quiet or not self.flush():
+        if self._lost or time.monotonic() < self._ask_again or not self.flush():
             for fact in facts:
                 self.progress = apply(self.progress, fact)
             del self._kept[: max(0, len(self._kept) - MOST_KEPT)]
@@ -136,6 +138,7 @@ class Ledger:
                 self.lose(str(error))
             return False
         except Exception as error:  # noqa: BLE001 - recording trouble of whatever kind must not reach the build
+            self._ask_again = time.monotonic() + PATIENCE_SECONDS
             self.trouble(str(error))
             return False
         self._kept.clear()
@@ -157,7 +160,6 @@ class Ledger:
 
     def trouble(self, reason: str) -> None:
         """Warn, the first time, and note that this history has, or may have, holes."""
-        self._ask_again = time.monotonic() + PATIENCE_SECONDS
         if self.degraded:
             return
         self.degraded = True

@@ -15,6 +15,7 @@ from toolkit.errors import BuildLeased, StoreUnavailable, ToolkitError
 from toolkit.store import open_store
 from toolkit.supervise import shell_helper
 from toolkit.supervise.attempts import Attempts, Limited
+from toolkit.supervise.bounded import AFTER_SECONDS, LONG_AFTER_SECONDS, within
 from toolkit.supervise.conductor import Conductor, limit_of, was_stopped
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.lease import Keeper
@@ -297,10 +298,17 @@ class Runner:
         )  # fmt: skip
 
     def _finish(self, ended: Ended) -> None:
-        self.listener.finish()
         if not ended.recorded:
             self.ledger.trouble("the record was not complete in time")
+        try:
+            within(AFTER_SECONDS if self.decider is None else LONG_AFTER_SECONDS, lambda: self._write_down(ended))
+        except Exception as error:  # noqa: BLE001 - the build has its end, whatever becomes of its record
+            self.ledger.trouble(str(error))
+
+    def _write_down(self, ended: Ended) -> None:
+        self.listener.finish()
         self.conductor.finish(ended)
+        self.log.close()
 
     def _keep_lease(self) -> Keeper | None:
         seconds = self.ledger.progress.lease
@@ -321,7 +329,6 @@ class Runner:
     def _close(self) -> None:
         if self._keeper is not None:
             self._keeper.stop()
-        self.log.close()
         if self.wire is not None:
             self.wire.close()
 

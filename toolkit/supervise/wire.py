@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SLOTS = 64
-CROWDED = 16
-"""From this slot on it is looked for shells that are gone."""
+CROWDED = 4
+"""Behind this part of the slots it is looked for shells that are gone."""
 LOWEST_DESCRIPTOR = 200
-"""Where our descriptors begin to be looked for: out of the way of scripts that use small numbers."""
+"""Where our descriptors begin to be looked for: out of the way of those that come and go."""
+SPARED_DESCRIPTORS = 12
+"""Where a limit leaves too few, there are fewer slots, so that so many stay for other files."""
 LONGEST_ANSWER = 3000
 """Bytes; a FIFO takes 4,096 in one piece."""
 
@@ -62,6 +65,8 @@ class Wire:
         self._may_be_spared = False
         try:
             self.descriptors = _contiguous(self.directory)
+            for slot in range(len(self.descriptors), SLOTS + 1):
+                _write(f"{self.directory}/slot.{slot}", f"{os.getpid()}\n".encode())  # nobody else may claim it
         except OSError:
             remove(self.directory)
             raise
@@ -96,10 +101,12 @@ class Wire:
     def parse(self, line: bytes) -> Request | None:
         """Read a request; None for a line that is none (anybody can write to a FIFO)."""
         parts = line.decode("utf-8", "replace").rstrip("\n").split("\t", 3)
-        if len(parts) != 4 or not parts[0].isdigit() or not 1 <= int(parts[0]) <= SLOTS:  # noqa: PLR2004 - four fields
+        if len(parts) != 4 or not parts[0].isdigit():  # noqa: PLR2004 - four fields
+            return None
+        if not 1 <= int(parts[0]) < len(self.descriptors):
             return None
         slot = int(parts[0])
-        if slot > CROWDED:
+        if slot > (len(self.descriptors) - 1) // CROWDED:
             self._free_the_dead(slot)
         verb, text = parts[1], parts[3]
         if verb.endswith("-file"):
@@ -200,10 +207,10 @@ def _contiguous(directory: str) -> list[int]:
     os.mkfifo(f"{directory}/req", 0o600)
     opened: list[int] = []
     placed: list[int] = []
-    base = LOWEST_DESCRIPTOR
+    slots, base = _affordable()
     try:
         opened.append(os.open(f"{directory}/req", HOW))
-        for _ in range(SLOTS):
+        for _ in range(slots):
             opened.append(_open_nameless())  # noqa: PERF401 - what is open is closed when the next one fails
         while len(placed) < len(opened):
             new = fcntl.fcntl(opened[len(placed)], fcntl.F_DUPFD_CLOEXEC, base + len(placed))
@@ -218,6 +225,17 @@ def _contiguous(directory: str) -> list[int]:
     finally:
         _close_all(opened)
     return placed
+
+
+def _affordable() -> tuple[int, int]:
+    """Give how many slots there can be, and from where on their descriptors, within the limit on open files."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY or limit > LOWEST_DESCRIPTOR + 4 * SLOTS:
+        return SLOTS, LOWEST_DESCRIPTOR
+    # While they are being placed each takes two.
+    free = limit - len(os.listdir("/proc/self/fd")) - SPARED_DESCRIPTORS
+    slots = max(1, min(SLOTS, free // 2 - 2))
+    return slots, max(3, limit - slots - 1)
 
 
 def _open_nameless() -> int:
