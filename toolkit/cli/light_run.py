@@ -97,7 +97,8 @@ def _let_go(ended: Ended) -> None:
 
 def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
     """Run the build, and again as often as it is to go on by itself; gives how the last run ended."""
-    from toolkit.supervise.runner import Runner, pause, warn
+    from toolkit.supervise.runner import Runner, warn
+    from toolkit.supervise.signals import pause
 
     extra = {
         f"TOOLKIT_{name.upper()}": os.path.abspath(options[name]) if name == "project" else options[name]

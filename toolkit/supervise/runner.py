@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
 from toolkit.supervise.returning import clean_up
 from toolkit.supervise.selecting import WHOLE
+from toolkit.supervise.signals import pause
 from toolkit.supervise.spool import Spool
 from toolkit.supervise.traces import places
 from toolkit.supervise.wire import Wire
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from toolkit.supervise.notifying import Herald
 
 NOT_RUN = Ended(pid=0, exit_code=0, signal=None, wall=0.0, seconds=0.0, cause=None, stopped_by=None, recorded=True)
-PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def warn(message: str) -> None:
@@ -391,11 +390,3 @@ class Runner:
             "TOOLKIT_BUILD": self.ledger.build, "TOOLKIT_RUN": str(self.ledger.run), "TOOLKIT_SHELL": shell_helper(),
         }  # fmt: skip
         return told if self.wire is None else {**told, "TOOLKIT_WIRE": self.wire.address}
-
-
-def pause(seconds: float) -> None:
-    """Wait, but let a signal that would end us do so at once: the next command then records the truth."""
-    caught = signal.sigtimedwait(PASSED_ON, seconds) if seconds > 0 else None
-    if caught is not None:
-        signal.signal(caught.si_signo, signal.SIG_DFL)
-        os.kill(os.getpid(), caught.si_signo)

@@ -111,6 +111,14 @@ class Signals:
         signal.signal(number, handler)
 
 
+def pause(seconds: float) -> None:
+    """Wait, but let a signal that would end us do so at once: the next command then records the truth."""
+    caught = signal.sigtimedwait(STOPPING, seconds) if seconds > 0 else None
+    if caught is not None:
+        signal.signal(caught.si_signo, signal.SIG_DFL)
+        os.kill(os.getpid(), caught.si_signo)
+
+
 def _noted(_number: int, _frame: FrameType | None) -> None:
     """Handle nothing: the number is in the wake-up pipe already."""
 
