@@ -23,6 +23,7 @@ from toolkit.cli import (
     watching,
 )
 from toolkit.cli.light import told
+from toolkit.cli.summaries import Summaries
 from toolkit.errors import ToolkitError
 
 HELP = """Run image builds as numbered states: record them, retry what is worth it, resume at the failed state.
@@ -31,6 +32,7 @@ Begin with `toolkit init` in your project and `toolkit run -- ./build.sh`; look 
 and `toolkit report`. `toolkit demo` shows all of it on a small real build."""
 
 cli = typer.Typer(
+    cls=Summaries,
     name="toolkit", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )  # fmt: skip

@@ -17,6 +17,7 @@ from toolkit.cli.opening import (
     print_table,
 )
 from toolkit.cli.previewing import PhaseArgument, canonical_phase, preview, replayed_under
+from toolkit.cli.summaries import Summaries
 from toolkit.cli.trials import arms_of, print_arms
 from toolkit.errors import NothingRecorded, Refused, UsageError
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from toolkit.core import events as ev
     from toolkit.project import Project
 
-phase = typer.Typer(help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None)
+phase = typer.Typer(
+    cls=Summaries, help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def register(cli: typer.Typer) -> None:
