@@ -222,7 +222,7 @@ def compared(troubles: tuple[Trouble, ...]) -> None:
 
 
 ALL: Final = """
-{months} simulated months of {builds} builds; a build without a failure takes {hours:.2f} h. Figures are means of a build
+{months} simulated months of {builds} builds; a build without a failure takes {hours:.2f} h. Figures are means a build
 (lowest to highest month); what is saved is a share of what starting over takes beyond a build without failures.
 
 all troubles:

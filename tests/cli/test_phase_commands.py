@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.transcripts import Shell
 
+PACING = "at most 3 attempts, the first wait is up to 30s, for no longer than 2h; then start-over"
+
 FILE = """# our image
 phase = "track-only"   # for now
 
@@ -49,9 +51,37 @@ def test_which_rule_would_answer(shell: Shell) -> None:
     """`phase explain` shows what each phase would do about a failure, and why."""
     (shell.folder / "toolkit.toml").write_text(FILE)
     out = shell.run("phase", "explain", "--state", "5", "--failure", "net.timeout")[1]
-    lines = [line.split()[:3] for line in out.splitlines()]
-    assert lines[0][:3] == ["*", "track-only", "stop"]
-    assert lines[1][:2] == ["selective-retry", "retry"]
+    assert out.splitlines() == [
+        "state 5: net.timeout is network (transient)",
+        "",
+        "* track-only       stop        track-only lets every failure through, as it would be without us",
+        "  selective-retry  retry       net.timeout is worth another attempt: strategy.expensive",
+        f"{PACING:>118}",
+        "  full-resume      retry       net.timeout is worth another attempt: strategy.expensive",
+        f"{PACING:>118}",
+        "",
+        "RULE                         WHAT IT SAYS",
+        "strategy.expensive  decides  retries transient",
+    ]
+
+
+def test_every_rule_says_why(shell: Shell) -> None:
+    """`phase explain` goes through all rules in their order; own failure rules give their signatures a class."""
+    (shell.folder / "toolkit.toml").write_text(
+        'phase = "selective-retry"\n[[states]]\ncode = 20\n'
+        '[[policy]]\nid = "early"\nstates = "5"\non = ["network"]\n'
+        '[[policy]]\nid = "broker"\nsignatures = ["forge.broker"]\naction = "hold"\n'
+        '[[rules]]\nid = "forge.broker"\nclass = "network"\nmatch = \'E7713 broker\'\n'
+    )
+    told = shell.json("phase", "explain", "--state", "20", "--failure", "forge.broker")
+    assert (told["class"], told["group"]) == ("network", "transient")
+    assert [(each["phase"], each["action"], each["rule"]) for each in told["phases"]] == [
+        ("track-only", "stop", None), ("selective-retry", "hold", "broker"), ("full-resume", "hold", "broker"),
+    ]  # fmt: skip
+    assert told["rules"] == [
+        {"id": "early", "speaks": False, "why": "is about states 5"},
+        {"id": "broker", "speaks": True, "why": "holds forge.broker"},
+    ]
 
 
 def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:

@@ -185,24 +185,23 @@ def explain(
     failure: Annotated[
         str, typer.Option(metavar="SIGNATURE", help="The failure's signature or class, such as net.timeout.")
     ],
+    as_json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Say which rule would answer a failure of a state in each phase, and why.
+    """Say which rule would answer a first failure of a state in each phase, and why the others would not.
 
     Example:
 
       toolkit phase explain --state 5 --failure net.timeout
     """
-    from phases import PHASES
-    from phases import phase as phase_named
-    from toolkit.core.situation import Situation
+    from toolkit.cli.explaining import explained, print_explained
 
     here = open_project(project)
-    situation = Situation(state=here.state(state), failure=_diagnosis(failure))
-    for name in PHASES:
-        action = phase_named(name)(situation, here.policy)
-        mark = "*" if name == here.phase_at(state) else " "
-        print(f"{mark} {name:<16} {action.name:<11} {action.reason}")
+    shape = explained(here, here.state(state), failure)
+    if as_json:
+        print_json(shape)
+    else:
+        print_explained(shape)
 
 
 @phase.command()
@@ -294,17 +293,6 @@ def _changes(project: Project, store: str | None) -> Sequence[ev.PhaseChanged]:
             return [each for each in kept.project_events() if isinstance(each, PhaseChanged)]
     except NothingRecorded:
         return []
-
-
-def _diagnosis(text: str) -> Any:  # noqa: ANN401 - a value of the core, loaded late
-    from toolkit.core.classes import GROUP_OF
-    from toolkit.core.rules import BUILT_IN
-    from toolkit.core.situation import Diagnosis
-
-    if text in GROUP_OF:
-        return Diagnosis(failure_class=text, signature=text)
-    rule = next((each for each in BUILT_IN if each.id == text), None)
-    return Diagnosis(failure_class="unknown" if rule is None else rule.failure_class, signature=text)
 
 
 def _share(text: str | None) -> float | None:
