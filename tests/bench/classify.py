@@ -11,7 +11,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -22,9 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.bench.peers import peers_python
 from toolkit.core.classes import GROUP_OF
 from toolkit.core.failure import Classifier, Failure, familiar_lines
 from toolkit.core.rules import BUILT_IN
+from toolkit.core.rules.linear import line_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,6 +240,11 @@ def quality(runs: list[Case]) -> None:
     print(f"false alarms, exit 0 known {_share(told, len(good))} of the good runs are given a class")
     print(f"false alarms, log alone    {_share(blind, len(good))}")
     _against_success(classifier, failed, good)
+    table = Counter((case.right[0], case.classify(classifier).failure_class) for case in failed)
+    print("\nconfusion: best answer, how often, and what we said")
+    for best in sorted({best for best, _ in table}):
+        row = {name: count for (each, name), count in table.most_common() if each == best}
+        print(f"  {best:16}{sum(row.values()):4}  {', '.join(f'{name} {count}' for name, count in row.items())}")
     print("\nwrong classes: cause (best answer) -> what we said")
     for (cause, said), count in confusion.most_common():
         print(f"  {count:4}  {cause:46} -> {said}")
@@ -292,20 +298,17 @@ def speed() -> None:
     """Print MB/s and CPU seconds per GB for each engine and its neighbours on one log."""
     log = synthetic(LOG_MB << 20)
     patterns = [rule.match for rule in BUILT_IN if rule.match]
+    peers = peers_python("classify")
     print(f"\nthroughput: {len(log) >> 20} MB, {log.count(10):,} lines, {len(patterns)} rules; CPU time with children")
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "log")
         file.write_bytes(log)
         sheet = Path(place, "patterns")
         sheet.write_text("\n".join(re.sub(r"^\(\?i\)", "", pattern) for pattern in patterns) + "\n")
-        if shutil.which("rg"):
-            _line("ripgrep, same patterns", len(log), lambda: _run(["rg", "-c", "-i", "-f", sheet, file]))
-        else:
-            _line(
-                "grep -E, 3 words (no ripgrep here)",
-                len(log),
-                lambda: _run(["grep", "-c", "-E", "-i", "error|failed|denied", file]),
-            )
+        if peers is not None:
+            rg = Path(peers).with_name("rg")
+            _line("ripgrep, same patterns", len(log), lambda: _run([rg, "-c", "-i", "-f", sheet, file]))
+        _line("hyperscan alone, whole buffer", len(log), _scan(patterns, log))
     engines: tuple[EngineName, ...] = ("hyperscan", "re2")
     for engine in engines:
         classify = partial(Classifier(engine=engine).classify, log, exit_code=100)
@@ -318,14 +321,36 @@ def speed() -> None:
     small = log[-(1 << 20) :]
     compiled = [re.compile(pattern.encode()) for pattern in patterns]
     _line("Python re, rule by rule and line", len(small) // 8, lambda: _plain_re(compiled, small[: len(small) // 8]))
-    try:
-        drain3 = importlib.import_module("drain3")
-    except ImportError:
-        print("drain3                               not installed")
-        return
-    lines = small.decode("utf-8", "replace").splitlines()
-    miner = drain3.TemplateMiner()
-    _line("Drain3", len(small), lambda: [miner.add_log_message(line) for line in lines])
+    if peers is not None:
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place, "log")
+            file.write_bytes(small)
+            told = subprocess.run([peers, "-c", _DRAIN3, file], check=True, capture_output=True, text=True, cwd=place)
+        _tell("Drain3", len(small), float(told.stdout.split()[-1]), None)
+
+
+_DRAIN3: Final = """
+import logging, sys, time
+import drain3
+lines = open(sys.argv[1], "rb").read().decode("utf-8", "replace").splitlines()
+miner = drain3.TemplateMiner()
+begin = time.process_time()
+for line in lines:
+    miner.add_log_message(line)
+print(time.process_time() - begin)
+"""
+
+
+def _scan(patterns: list[str], log: bytes) -> Callable[[], object]:
+    """Prepare what no classifier can be faster than: one scan, with nobody asking what was found."""
+    hyperscan = importlib.import_module("hyperscan")
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    expressions = [line_safe(pattern) for pattern in patterns]
+    database.compile(
+        expressions=expressions, ids=list(range(len(expressions))), elements=len(expressions),
+        flags=[hyperscan.HS_FLAG_MULTILINE] * len(expressions),
+    )  # fmt: skip
+    return lambda: database.scan(log, match_event_handler=lambda *_: None)
 
 
 def _plain_re(compiled: list[re.Pattern[bytes]], log: bytes) -> int:
@@ -340,8 +365,13 @@ def _line(name: str, size: int, work: Callable[[], object]) -> None:
     before, wall = _cpu(), time.perf_counter()
     work()
     cpu, wall = _cpu() - before, time.perf_counter() - wall
+    _tell(name, size, cpu, wall)
+
+
+def _tell(name: str, size: int, cpu: float, wall: float | None) -> None:
     rate = size / 1e6 / max(cpu, 1e-9)
-    print(f"{name:36} {rate:8.1f} MB per CPU s   {1000 / rate:8.2f} CPU s per GB   {wall:6.2f} s wall")
+    took = "" if wall is None else f"   {wall:6.2f} s wall"
+    print(f"{name:36} {rate:8.1f} MB per CPU s   {1000 / rate:8.2f} CPU s per GB{took}")
 
 
 def _cpu() -> float:

@@ -7,16 +7,20 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FOLDER = HERE.parent.parent / ".venv-peers"
+ROOT = HERE.parent.parent
 
 
-def peers_python() -> str | None:
-    """Give the interpreter with DBOS, Luigi, doit and Snakemake; None, and a line, when they cannot be installed."""
-    python = FOLDER / "bin" / "python"
-    stamp = FOLDER / "complete"
+def peers_python(lock: str = "peers") -> str | None:
+    """Give the interpreter with what a lock here names; None, and a line, when that cannot be installed.
+
+    `peers` holds DBOS, Luigi, doit and Snakemake, `classify` holds ripgrep, Drain3 and atheris.
+    """
+    folder = ROOT / f".venv-{lock}"
+    python = folder / "bin" / "python"
+    stamp = folder / "complete"
     if stamp.exists():
         return str(python)
-    print("installing the peers, once ...", file=sys.stderr)
+    print(f"installing the peers of {lock}.lock, once ...", file=sys.stderr)
     install = [
         str(python),
         "-m",
@@ -26,9 +30,9 @@ def peers_python() -> str | None:
         "--no-deps",
         "--require-hashes",
         "-r",
-        str(HERE / "peers.lock"),
+        str(HERE / f"{lock}.lock"),
     ]
-    for command in ([sys.executable, "-m", "venv", str(FOLDER)], install):
+    for command in ([sys.executable, "-m", "venv", str(folder)], install):
         if subprocess.run(command, check=False).returncode != 0:
             print("the peers cannot be installed here: measuring without them", file=sys.stderr)
             return None

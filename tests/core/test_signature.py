@@ -86,3 +86,14 @@ def test_a_merge_map_only_grows() -> None:
 
     assert again.version == 3
     assert again.canonical("tmpl.b") == "tmpl.z"
+
+
+LEFTOVERS = ["vg0", "/root", "10.0.0.29232", "E7", ":", " ", "a1b2c3d", "x/y.z", "5s"]
+
+
+@given(st.lists(st.sampled_from(LEFTOVERS), max_size=9))
+def test_a_template_masked_again_is_the_same(pieces: list[str]) -> None:
+    """What is left of a masked word is masked until nothing changes, so templates can be compared with messages."""
+    once = template("".join(pieces))
+
+    assert template(once) == once

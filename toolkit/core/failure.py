@@ -225,7 +225,7 @@ def familiar_lines(output: Iterable[bytes] | bytes) -> frozenset[int]:
     size = 0
     for block in blocks(output):
         size += len(block.data)
-        new = set(shapes(block.data)) - seen
+        new = set(shapes(b"\n".join(set(block.data.split(b"\n"))))) - seen
         seen |= new
         found.update(map(number_of, new))
         if len(found) >= _FAMILIAR_SHAPES or size >= _FAMILIAR_BYTES:

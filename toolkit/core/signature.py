@@ -17,6 +17,8 @@ MASK_VERSION: Final = 1
 """Grows when masks change: templates of different versions are not comparable."""
 
 TEMPLATE_CHARS: Final = 240
+_PASSES: Final = 5
+"""What is left of a word may look like another thing: `vg0/root` becomes `vg<n>/root`, where `/root` is a path."""
 
 _TLD: Final = (
     "com|org|net|io|dev|local|localdomain|internal|intranet|lan|corp|home|cloud|edu|gov|example|invalid|test|arpa"
@@ -103,11 +105,20 @@ def template(text: str) -> str:
 
     The result is readable, at most `TEMPLATE_CHARS` long, and does not change when it is masked again.
     """
+    masked = _masked(text)
+    for _ in range(_PASSES):
+        before, masked = masked, _masked(masked)
+        if masked == before:
+            break
+    return masked or text.strip()[:TEMPLATE_CHARS]
+
+
+def _masked(text: str) -> str:
     masked = _ONE_MASK.sub(_word, text[: TEMPLATE_CHARS * 8])
     masked = _LISTS.sub(r"\1", " ".join(_LEAD.sub("", masked.strip()).split()))
     if len(masked) > TEMPLATE_CHARS:
         masked = masked[:TEMPLATE_CHARS].rsplit(" ", 1)[0]
-    return masked or text.strip()[:TEMPLATE_CHARS]
+    return masked
 
 
 def _word(match: re.Match[str]) -> str:
