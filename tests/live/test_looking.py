@@ -133,6 +133,26 @@ def test_a_dead_supervisor_is_found_out(store: Store, eyes: Eyes) -> None:
     assert store.progress("b-1").status == "interrupted"
 
 
+def test_a_supervisor_elsewhere_is_named(store: Store, eyes: Eyes) -> None:
+    """What another host runs is shown as running there, and is left alone as long as its lease may hold."""
+    add(store, "b-1", starts(5), ago=1, holder="builder9/boot/1/1")
+    for _ in range(2):
+        build = one(eyes)
+        assert (build.doing, build.elsewhere) == ("running", "builder9")
+    assert store.progress("b-1").run_open
+
+
+def test_a_decision_of_the_same_moment_is_not_missed(store: Store, eyes: Eyes) -> None:
+    """What is recorded in the millisecond of the last look shows in the next one."""
+    facts = history(fails(5, "net.timeout"), decides(5, "retry", wait=3600), build="b-1", start_ms=now_ms() - MINUTE,
+                    holder=this_process())  # fmt: skip
+    store.begin(lambda _: facts[:-1], build="b-1").close()
+    assert one(eyes).doing == "running"
+    store.writer("b-1").append(facts[-1])
+    assert facts[-1].ts_ms == facts[-2].ts_ms
+    assert one(eyes).doing == "waiting"
+
+
 def test_a_build_that_ends_is_seen_once_more(store: Store, eyes: Eyes) -> None:
     """The end of a build that was watched shows in the next view, and not in those after."""
     add(store, "b-1", starts(5), ago=1)

@@ -9,7 +9,7 @@ from analysis.remaining import Passage, Remaining, passages, remaining
 from toolkit.errors import ToolkitError
 from toolkit.live.view import Done, LiveBuild, View, Waiting
 from toolkit.project import load_project
-from toolkit.supervise.holder import HERE, is_dead
+from toolkit.supervise.holder import HERE, fate
 from toolkit.supervise.lastline import LastLines
 from toolkit.supervise.ledger import now_ms
 from toolkit.supervise.linking import settle
@@ -28,6 +28,9 @@ SEARCH_SECONDS: Final = 0.01
 RESTS: Final = 50
 """Where finding the open builds among all takes longer, only one part in so many of the time is spent on it."""
 LEARNT_FOR_MS: Final = 120_000
+ASKED_MS: Final = 10_000
+"""Whether a supervisor on another host still lives is asked so often."""
+SAME_MS: Final = 1000
 WAITS: Final = frozenset({"retry", "wait"})
 
 
@@ -39,7 +42,8 @@ class Looking:
         self._store = store
         self._directory = directory
         self._lines = LastLines()
-        self._progress: dict[str, tuple[BuildRow, Progress]] = {}
+        self._progress: dict[str, tuple[BuildRow, Progress, int]] = {}
+        self._asked_elsewhere: dict[str, int] = {}
         self._passages: dict[str, tuple[Passage, ...]] = {}
         self._earlier: dict[tuple[str | None, str | None], tuple[int, list[Passage]]] = {}
         self._seen: dict[str, None] = {}
@@ -74,8 +78,8 @@ class Looking:
         return View(at_ms=now, builds=tuple(self._build(row, now) for row in ordered))
 
     def _build(self, row: BuildRow, now: int) -> LiveBuild:
-        row, lost = self._settled(row)
-        progress = self._known(row)
+        row, lost = self._settled(row, now)
+        progress = self._known(row, now)
         failed = [each for each in progress.attempts if each.run == progress.run and each.status == "failed"]
         waiting = waiting_in(progress, now)
         doing = doing_of(progress, waiting, between=not lost and _is_supervised(progress))
@@ -97,23 +101,30 @@ class Looking:
             done=self._done(progress, waiting, now) if active and progress.run_open else None,
             said="" if line is None else line.text, said_ms=None if line is None else line.ts_ms,
             error=(failed[-1].error or "") if failed else "", failures=len(failed),
-            degraded=progress.degraded, abandoned=progress.abandoned,
+            degraded=progress.degraded, abandoned=progress.abandoned, elsewhere=_elsewhere(progress),
         )  # fmt: skip
 
-    def _settled(self, row: BuildRow) -> tuple[BuildRow, bool]:
+    def _settled(self, row: BuildRow, now: int) -> tuple[BuildRow, bool]:
         """Record the truth about a dead supervisor, where the history can be written; tell whether there is none."""
-        if row.status != "in_progress" or row.holder is None or not is_dead(row.holder):
+        if row.status != "in_progress" or row.holder is None:
             return row, False
+        known = fate(row.holder)
+        if known == "alive":
+            return row, False
+        if known == "unknown" and now - self._asked_elsewhere.get(row.build, 0) < ASKED_MS:
+            return row, False
+        self._asked_elsewhere[row.build] = now
         try:
-            settle(self._store, row, load_project(self._directory))
+            gone = settle(self._store, row, load_project(self._directory))
         except ToolkitError:
-            return row, True  # whoever can write will
-        return self._store.row(row.build) or row, True
+            return row, known == "dead"  # whoever can write will
+        return (self._store.row(row.build) or row if gone else row), gone
 
-    def _known(self, row: BuildRow) -> Progress:
+    def _known(self, row: BuildRow, now: int) -> Progress:
         kept = self._progress.get(row.build)
-        if kept is None or kept[0] != row:
-            kept = self._progress[row.build] = (row, self._store.progress(row.build))
+        # Within one millisecond more may have been recorded than the row tells.
+        if kept is None or kept[0] != row or kept[2] - row.updated_ms < SAME_MS:
+            kept = self._progress[row.build] = (row, self._store.progress(row.build), now)
         return kept[1]
 
     def _done(self, progress: Progress, waiting: Waiting | None, now: int) -> Done:
@@ -163,7 +174,13 @@ def doing_of(progress: Progress, waiting: Waiting | None, *, between: bool) -> D
 
 def _is_supervised(progress: Progress) -> bool:
     """Tell whether the process that began the last run is at work here."""
-    return progress.holder is not None and progress.holder.startswith(f"{HERE}/") and not is_dead(progress.holder)
+    return progress.holder is not None and fate(progress.holder) == "alive"
+
+
+def _elsewhere(progress: Progress) -> str:
+    """Name the host that supervises an open run, where it is not this one."""
+    host = (progress.holder or "").rsplit("/", 3)[0]
+    return host if progress.run_open and host != HERE else ""
 
 
 def _as_done(told: Remaining) -> Done:

@@ -69,6 +69,8 @@ class LiveBuild(Value):
     failures: int = 0
     degraded: bool = False
     abandoned: bool = False
+    elsewhere: str = ""
+    """The host that supervises it, where that is not this one: its output is kept there."""
 
     @property
     def is_over(self) -> bool:
@@ -116,7 +118,7 @@ def _shape(each: LiveBuild, at_ms: int) -> dict[str, Any]:
         "done": None if each.done is None else _done_shape(each.done, at_ms),
         "lastLine": {"text": each.said, "timestamp": _time(each.said_ms)} if each.said else None,
         "error": each.error or None, "failures": each.failures, "degraded": each.degraded,
-        "abandoned": each.abandoned, "updated": _time(each.updated_ms),
+        "abandoned": each.abandoned, "host": each.elsewhere or None, "updated": _time(each.updated_ms),
     }  # fmt: skip
 
 

@@ -61,6 +61,8 @@ def notes(each: LiveBuild, view: View) -> tuple[str, ...]:
         told.append(safe(f"held {who}{each.held_why}"))
     if each.error and each.doing != "running" and each.status != "completed":
         told.append(safe(f"failed: {each.error}"))
+    if each.elsewhere:
+        told.append(safe(f"supervised on {each.elsewhere}, where its output is"))
     if each.degraded:
         told.append("recording was in trouble: parts of this may be missing")
     return tuple(told)
