@@ -44,10 +44,11 @@ class Diagnostician:
             self._output(progress.build, attempt.state, attempt.attempt), exit_code=attempt.exit_code,
             signal=attempt.signal, state=attempt.state, familiar=self._familiar(progress, attempt), ended_by=ended_by,
         )  # fmt: skip
+        only_told = attempt.error is not None and attempt.exit_code is attempt.signal is None and not found.evidence
         return ev.FailureDiagnosed(
             build=progress.build, ts_ms=now_ms(), run=attempt.run, state=attempt.state, name=attempt.name,
             attempt=attempt.attempt, failure_class=found.failure_class, signature=found.signature, rule=found.rule,
-            confidence=round(found.confidence, 3), error=None if ended_by else found.summary or None,
+            confidence=round(found.confidence, 3), error=None if ended_by or only_told else found.summary or None,
             template=found.template,
             evidence=tuple((each.line, each.text) for each in found.evidence[:MOST_EVIDENCE]),
             retry_after=found.retry_after,

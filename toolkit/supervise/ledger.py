@@ -27,8 +27,19 @@ class Ledger:
     (`RecordDegraded`) as soon as the store takes facts again.
     """
 
-    def __init__(self, writer: Writer, *, phase: str, host: str, warn: Callable[[str], None]) -> None:
-        """Go on where `writer.progress` stands; its last event began the run that this ledger records."""
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        phase: str,
+        host: str,
+        warn: Callable[[str], None],
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        """Go on where `writer.progress` stands; its last event began the run that this ledger records.
+
+        `clean` takes secrets out of the errors that are recorded.
+        """
         self.progress: Progress = writer.progress
         self.phase = phase
         self.degraded = False
@@ -38,6 +49,7 @@ class Ledger:
         self._writer = writer
         self._host = host
         self._warn = warn
+        self._clean = clean
         self._kept: list[ev.Event] = []
         self._ask_again = 0.0
         self._began: dict[tuple[int, int], float] = {}
@@ -96,7 +108,7 @@ class Ledger:
     def fail(self, attempt: Attempt, error: str, *, exit_code: int | None = None, signal: int | None = None) -> None:
         """Record that an attempt failed, with what is known at once."""
         which = self._which(attempt)
-        self.record(self.fact(ev.AttemptFailed, **which, error=error, exit_code=exit_code, signal=signal))
+        self.record(self.fact(ev.AttemptFailed, **which, error=self._clean(error), exit_code=exit_code, signal=signal))
 
     def interrupt(self, attempt: Attempt, reason: str) -> None:
         """Record that an attempt was cut short from outside."""

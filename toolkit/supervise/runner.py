@@ -77,7 +77,9 @@ class Runner:
         self.store = store
         self.wanted = wanted
         writer = begin_run(store, wanted, project, warn)
-        self.ledger = Ledger(writer, phase=writer.progress.phase or wanted.phase, host=HERE, warn=warn)
+        redactor = Redactor(os.environ, project.redact.patterns)
+        phase = writer.progress.phase or wanted.phase
+        self.ledger = Ledger(writer, phase=phase, host=HERE, warn=warn, clean=redactor.text)
         self._phases = phases
         self._rereader = Rereader(project)
         self._herald: Herald | None = None
@@ -89,7 +91,7 @@ class Runner:
         self._keeper = self._keep_lease()
         self.log = Spool(
             log_directory(project.directory, self.ledger.build), run=self.ledger.run,
-            redactor=Redactor(os.environ, project.redact.patterns), trouble=self.ledger.trouble,
+            redactor=redactor, trouble=self.ledger.trouble,
         )  # fmt: skip
         names = {each.code: each.name for each in project.states if each.name}
         self.conductor = Conductor(self.ledger, self.log, names, Attempts(self.control, self._limits), self.decider)
