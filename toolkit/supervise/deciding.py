@@ -114,7 +114,8 @@ class Decider:
         if isinstance(action, Reuse):
             self._left = config
             done = self._ledger.progress.completions.get(code)
-            self._ledger.record(
+            # Lost in a crash, it is found again: a sync for each reused state would be most of what resuming costs.
+            self._ledger.note(
                 self._ledger.fact(
                     ev.StateReused,
                     state=code,

@@ -139,6 +139,11 @@ class Ledger:
                 self.progress = apply(self.progress, fact)
             del self._kept[: max(0, len(self._kept) - MOST_KEPT)]
 
+    def note(self, fact: ev.Event) -> None:
+        """Take a fact that nothing depends on yet: it is recorded together with the next one."""
+        self._kept.append(fact)
+        self.progress = apply(self.progress, fact)
+
     def flush(self) -> bool:
         """Try to append what is kept; tell whether the store has everything."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from toolkit.core.fingerprints import Fingerprint, changes, fingerprint_from
@@ -160,8 +161,10 @@ class _Look:
     def _taken_over(self, recorded: Fingerprint, outputs: Fingerprint, done: Attempt) -> Fingerprint:
         """Where a later state declares the same output and completed, what it left counts: the file went on to it."""
         parts, files = dict(recorded.parts), dict(recorded.files)
+        written = [json.dumps(name) for name in outputs.parts]
         for code, later in sorted(self._progress.completions.items()):
-            taken = fingerprint_from(later.outputs or "") if code > done.state and later.run >= done.run else None
+            told = later.outputs if code > done.state and later.run >= done.run else None
+            taken = fingerprint_from(told) if told and any(each in told for each in written) else None
             for name in outputs.parts if taken is not None else ():
                 if taken is not None and name in taken.parts:
                     parts[name], files[name] = taken.parts[name], taken.files.get(name, {})
