@@ -81,7 +81,7 @@ class Learnt:
 def recommend(
     attempts: pl.DataFrame, *, pipeline: str | None = None, prices: Prices | None = None, now: datetime | None = None
 ) -> Recommendation:
-    """Recommend what to do about the failures of a pipeline (the one with the most builds when None).
+    """Recommend what to do about the failures of a pipeline (the one with the most failures when None).
 
     `attempts` are those of `analysis.history`, of any number of pipelines: others lend evidence where they fail alike.
     Attempts after `now` are not looked at. An empty history gives an empty recommendation.
@@ -195,10 +195,10 @@ def _group(row: Mapping[str, object]) -> Group:
 
 
 def _largest(known: pl.DataFrame) -> str:
-    sizes = (
-        known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
-    )
-    return str(sizes["pipeline"][0]) if sizes.height else ""
+    failed = (pl.col("status") == "failed").sum().alias("failed")
+    sizes = known.group_by("pipeline").agg(failed, pl.col("build").n_unique())
+    ordered = sizes.sort("failed", "build", "pipeline", descending=[True, True, False])
+    return str(ordered["pipeline"][0]) if ordered.height else ""
 
 
 def _moment(value: object) -> str | None:
@@ -291,7 +291,9 @@ def _bounded(hours: np.ndarray, lost: float) -> np.ndarray:
 
 
 def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer]:
-    if max(learnt.tried, learnt.incidents + learnt.lent) >= _LEAST_TRIED and sure.low > 0 and sure.mean > _NEGLIGIBLE:
+    enough = max(learnt.tried, learnt.incidents + learnt.lent) >= _LEAST_TRIED
+    hopeless = sure.action == "retry" and learnt.tried and not learnt.recovered
+    if enough and not hopeless and sure.low > 0 and sure.mean > _NEGLIGIBLE:
         return sure.action, sure
     likely = best.mean > _NEGLIGIBLE and float(np.median(best.gain)) > 0
     return ("collect" if likely else "start-over"), best

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _LISTED: Final = 3
+_HUNDREDS: Final = 200
 _DIRTY: Final = 0.05
 
 
@@ -33,8 +34,7 @@ def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
     elif action == "collect":
         parts.append(
             f"{_capital(_what(answer))} promises {duration_text(max(answer.hours.mean(), 0.0) * 3600)} per failure, but"
-            f" it could still cost more than it saves. About {more} more failure{'s' * (more != 1)}"
-            f"{_seen_in_place(learnt)} would decide."
+            f" it could still cost more than it saves. {_more(more)}{_seen_in_place(learnt)} would decide."
         )
     else:
         parts.append(
@@ -54,8 +54,8 @@ def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) 
         return f"It has not failed in {evidence.attempts} attempts: there is nothing to learn from yet."
     share = f" ({of.failures / of.attempts:.0%} of {of.attempts} attempts)" if of.attempts else ""
     which = rule.signatures[0] if rule.signatures else f"{rule.on[0]} failures"
-    lead = f"It failed {of.failures} time{'s' * (of.failures != 1)}{share}, mostly with {which}. "
-    return (lead if evidence.failures != rule.failures else lead.replace(", mostly with", ", always with")) + rule.why
+    often = "always" if evidence.failures == rule.failures else "mostly" if 2 * rule.failures > of.failures else "often"
+    return f"It failed {of.failures} time{'s' * (of.failures != 1)}{share}, {often} with {which}: {rule.why}"
 
 
 def _seen(learnt: Learnt) -> str:
@@ -67,6 +67,12 @@ def _seen(learnt: Learnt) -> str:
     occasions = max(1, round(learnt.incidents))
     alike = "" if occasions >= learnt.tried else f" ({occasions} independent occasion{'s' * (occasions != 1)})"
     return f"{count}; of {learnt.tried} tried again, {learnt.recovered} passed at the next attempt{alike}."
+
+
+def _more(failures: int) -> str:
+    if failures > _HUNDREDS:
+        return "Hundreds of further failures"
+    return f"About {failures} more failure{'s' * (failures != 1)}"
 
 
 def _seen_in_place(learnt: Learnt) -> str:

@@ -1,4 +1,8 @@
-"""Predicted recovery on recorded CI history, learnt from the past only: Brier score and AUC beside simple averages."""
+"""Predicted recovery on recorded CI history, learnt from the past only: Brier score and AUC beside simple averages.
+
+`./dev bench prequential` takes the folder of the history from `TOOLKIT_BENCH_DATA`: interchange events in which builds
+that failed were executed again.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +25,18 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-DATA = Path(os.environ.get("TOOLKIT_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
-NAME = "ozone-early.jsonl"
+DATA = os.environ.get("TOOLKIT_BENCH_DATA")
 DRAWS = 500
+FEWEST = 20
 
 
-def recorded() -> pl.DataFrame | None:
-    """Give the attempts of the recorded history, None where it is not to be had."""
-    found = next((path for path in sorted(DATA.rglob(f"{NAME}*"))), None)
-    if found is None:
-        return None
+def histories() -> list[Path]:
+    """Give the files of recorded events, none where no folder is named."""
+    return sorted(path for path in Path(DATA).rglob("*.jsonl*") if path.suffix in {".jsonl", ".zst"}) if DATA else []
+
+
+def recorded(found: Path) -> pl.DataFrame:
+    """Give the attempts of a recorded history."""
     raw = found.read_bytes()
     if found.suffix == ".zst":
         import zstandard
@@ -63,17 +69,26 @@ def bounds(score: float, draws: list[float]) -> str:
 
 
 def main() -> None:
+    """Predict the outcomes of each history."""
+    found = histories()
+    if not found:
+        print("name a folder of recorded events (*.jsonl, *.jsonl.zst) with TOOLKIT_BENCH_DATA")
+    for path in found:
+        print(path.name)
+        predict(recorded(path))
+
+
+def predict(attempts: pl.DataFrame) -> None:
     """Predict each outcome from those known before the failure, and score the predictions."""
-    attempts = recorded()
-    if attempts is None:
-        print(f"no {NAME} under {DATA}: name its folder with TOOLKIT_BENCH_DATA")
-        return
     known = understood(tidy(attempts))
     told = episodes(attempts)
     table = features(told, known)
     seen = told["recovered"].is_not_null().to_numpy()
     told, table = told.filter(pl.col("recovered").is_not_null()), table[seen]
     recovered = told["recovered"].cast(pl.Float64).to_numpy()
+    if recovered.size < FEWEST:
+        print(f"{recovered.size} failures that were tried again: too few to predict")
+        return
     happened = told["over"].dt.epoch("ms").to_numpy() / 1000
     resolved = happened + told["gap"].to_numpy() + told["next_duration"].fill_null(0.0).to_numpy()
     place = np.array([f"{pipeline} {state}" for pipeline, state in told.select("pipeline", "state").iter_rows()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.data import tables_of, watch_over
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
-from toolkit.errors import NotFound, UsageError
+from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from analysis.recommendation import Recommendation
     from analysis.waits import Prices
     from toolkit.project import Project
 
@@ -98,7 +96,9 @@ def recommend(
     as_json: JsonOption = False,
     explain: Annotated[int | None, typer.Option(metavar="STATE", help="Everything about one state.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the rules into toolkit.toml.")] = False,
-    pipeline: Annotated[str | None, typer.Option(help="For this pipeline; else the one with the most builds.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="For this pipeline; else the one with the most failures.")
+    ] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -125,7 +125,9 @@ def recommend(
     elif as_json:
         print_json(advice.shape())
     else:
-        _print_advice(advice, explain)
+        from toolkit.cli.advice import show
+
+        show(advice, explain)
 
 
 def _prices(project: Project) -> Prices:
@@ -136,36 +138,6 @@ def _prices(project: Project) -> Prices:
         hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention,
         response_hours=paid.response / 3600,
     )  # fmt: skip
-
-
-def _print_advice(advice: Recommendation, explain: int | None) -> None:
-    document = advice.shape()
-    states = [each for each in document["states"] if explain in {None, each["code"]}]
-    if explain is not None and not states:
-        raise NotFound(f"nothing is recorded of state {explain}", hint="See the states with `toolkit recommend`.")
-    if not states:
-        print("not enough evidence yet: no failure has been recorded")
-        return
-    print(f"{document['pipeline']}: {document['builds']} builds from {document['from']} to {document['to']}\n")
-    if explain is None:
-        print_table(
-            ["state", "name", "do", "sure", "failures", "recovered", "hours saved per 100 builds"],
-            [
-                [each["code"], each["name"], each["action"], f"{each['confidence']:.0%}", each["evidence"]["failures"],
-                 each["evidence"]["recovered"], _saved(each["saves"]["hours_per_100_builds"])]
-                for each in states
-            ],
-            right=frozenset({0, 4, 5}),
-        )  # fmt: skip
-        print()
-    for each in states:
-        print(f"{each['code']} {each['name'] or ''}: {each['why']}")
-        if explain is not None:
-            print(json.dumps(each["rules"], indent=2, ensure_ascii=False, default=str))
-
-
-def _saved(hours: dict[str, float]) -> str:
-    return f"{hours['mean']:.1f} ({hours['low']:.1f} to {hours['high']:.1f})"
 
 
 def _write(path: str, text: str) -> None:
