@@ -46,6 +46,10 @@ def tables(findings: Findings) -> dict[str, pl.DataFrame]:
         )
     if findings.arms is not None:
         found["arms"] = _frame([findings.arms])
+    if findings.watched is not None:
+        found["host_problems"] = _frame(findings.watched.hosts)
+        found["incidents"] = _frame(findings.watched.incidents)
+        found["worthless_rules"] = _frame(findings.watched.worthless)
     for name, columns in (("cube_attempts", findings.cube.attempts), ("cube_builds", findings.cube.builds)):
         words = findings.cube.words
         told = {key: [words[key][int(at)] for at in each] if key in words else each for key, each in columns.items()}

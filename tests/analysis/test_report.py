@@ -264,6 +264,23 @@ def test_every_table_can_be_taken_along(found: Findings, tmp_path: Path, form: t
         )
 
 
+def test_what_was_learnt_can_be_taken_along_too(found: Findings, tmp_path: Path) -> None:
+    """Recommendations and their rules, previews, shadows, changes, the trial's arms, hosts, incidents: a table each."""
+    whole = taught(found)
+    written = {file.stem for file in tables.write(whole, tmp_path, "csv")}
+    rules = pl.read_csv(tmp_path / "rules.csv").row(0, named=True)
+
+    assert written > {
+        "recommendations", "rules", "previews", "shadows", "changes", "arms", "host_problems", "incidents",
+        "worthless_rules",
+    }  # fmt: skip
+    assert (rules["pipeline"], rules["code"], rules["on"], rules["p_recover_low"]) == (
+        "golden-image", 5, "network", 0.74,
+    )  # fmt: skip
+    assert pl.read_csv(tmp_path / "arms.csv")["new_mean"].to_list() == [1.2]
+    assert pl.read_csv(tmp_path / "cube_attempts.csv")["attempts"].sum() == found.totals.attempts
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_table_of_the_history_is_written_whole(tmp_path: Path, form: str) -> None:
     """Events go out in the interchange shape; an unknown table is refused and leaves nothing behind."""

@@ -43,9 +43,13 @@ def report(
 
     Examples:
 
-      toolkit report --since 30d
+      toolkit report --since 30d --compare 30d..60d
 
-      toolkit report --markdown summary.md
+      toolkit report --html report.html --pipeline golden-image
+
+      toolkit report --markdown - >> "$GITHUB_STEP_SUMMARY"
+
+      toolkit report --csv tables/
 
       toolkit report --json
     """

@@ -10,7 +10,7 @@ function config() {
     aria: false, background: null, font, view: { stroke: null },
     axis: { labelColor: quiet, titleColor: quiet, titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 12, gridColor: line, gridOpacity: 0.6, domain: false, ticks: false, labelPadding: 6, labelLimit: 260 },
     axisXQuantitative: { tickCount: 5, labelOverlap: "greedy" },
-    legend: { labelColor: quiet, titleColor: quiet, orient: "top", title: null, symbolType: "square", labelFontSize: 12, columnPadding: 14 },
+    legend: { labelColor: quiet, titleColor: quiet, orient: "top", title: null, symbolType: "square", labelFontSize: 12, labelLimit: 0, columnPadding: 14 },
     text: { color: ink, fontSize: 12 }, bar: { color: colour("mark") }, rule: { color: colour("mark") }, point: { filled: true, opacity: 1 },
   };
 }
@@ -50,6 +50,11 @@ async function drawWaiting() {
   while (waiting.length) await draw(...waiting.shift());
 }
 
+/** An axis for what is counted: no ticks between whole numbers. */
+function whole(most) {
+  const step = [1, 2, 5].flatMap((digit) => [...Array(9).keys()].map((power) => digit * 10 ** power)).sort((one, other) => one - other).find((size) => size * 5 >= most) ?? 1e9;
+  return { format: ",d", values: [...Array(Math.floor(most / step) + 1).keys()].map((at) => at * step) };
+}
 const rows = (n, step = 24) => Math.max(n, 1) * step;
 const labelled = (title, sort = null) => ({ field: "label", type: "nominal", sort, title, axis: { labelLimit: Math.min(300, innerWidth * 0.36) } });
 
@@ -91,15 +96,15 @@ function funnelSpec(states) {
   };
 }
 /** Bars as wide as the time they stand for, from `from` to `to`. */
-function overTime(values, title, encoding) {
+function overTime(values, title, encoding, axis = {}) {
   const days = (Date.parse(values.at(-1).ends) - Date.parse(values[0].begins)) / 86400e3;
   const begins = [...new Set(values.map((one) => one.begins))], every = Math.ceil(begins.length / Math.min(8, innerWidth / 110));
-  const ticks = days > 200 ? { tickCount: Math.min(8, innerWidth / 110) } : { values: begins.filter((_, at) => at % every === 0).map((begin) => Date.parse(begin)), labelAlign: "left" };
+  const ticks = days > 200 ? { tickCount: Math.min(8, innerWidth / 110) } : { values: begins.filter((_, at) => at % every === 0).map((begin) => ({ year: +begin.slice(0, 4), month: +begin.slice(5, 7), date: +begin.slice(8, 10), utc: true })), labelAlign: "left" };
   return {
     data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1, cursor: "pointer" },
     encoding: {
       x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", labelFlush: false, grid: false, ...ticks } }, x2: { field: "ends" },
-      y: { field: "from", type: "quantitative", title, scale: { zero: true } }, y2: { field: "to" }, ...encoding,
+      y: { field: "from", type: "quantitative", title, scale: { zero: true }, axis }, y2: { field: "to" }, ...encoding,
     },
   };
 }
@@ -111,9 +116,9 @@ function weeksSpec(weeks) {
   });
   if (!sum(values.map((one) => one.value))) return null;
   return { height: 190, ...overTime(values, "builds begun", {
-    color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) } },
+    color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) }, legend: { columns: innerWidth < 500 ? 2 : 3 } },
     tooltip: [{ field: "begins", title: "from" }, { field: "what", title: "builds" }, { field: "value", title: "n" }],
-  }) };
+  }, whole(Math.max(...values.map((one) => one.to)))) };
 }
 function lossSpec(weeks) {
   if (!weeks.some((week) => week.hours_lost > 0)) return null;
@@ -144,7 +149,7 @@ function classSpec(classes) {
   return {
     data: { values: classes }, height: rows(classes.length), mark: { type: "bar", cornerRadiusEnd: 2, cursor: "pointer" },
     encoding: {
-      y: labelled(null), x: { field: "failures", type: "quantitative", title: "failures", axis: { tickMinStep: 1 } },
+      y: labelled(null), x: { field: "failures", type: "quantitative", title: "failures", axis: whole(Math.max(...classes.map((one) => one.failures))) },
       color: { field: "group", type: "nominal", scale: { domain, range: [colour("mark"), colour("lost"), colour("cut")] } },
       tooltip: [{ field: "label", title: "class" }, { field: "group", title: "group" }, { field: "failures", title: "failures (n)" }, { field: "share", title: "share", format: ".1%" }],
     },
@@ -183,7 +188,7 @@ function shadowSpec(scores) {
   return {
     data: { values }, height: rows(scores.length, 30), mark: { type: "bar", stroke: colour("paper"), strokeWidth: 1 },
     encoding: {
-      y: labelled(null), x: { field: "n", type: "quantitative", title: "judged decisions", axis: { tickMinStep: 1 } }, order: { field: "order" },
+      y: labelled(null), x: { field: "n", type: "quantitative", title: "judged decisions", axis: whole(Math.max(...scores.map((one) => one.judged))) }, order: { field: "order" },
       color: { field: "what", type: "nominal", scale: { domain: kinds.map((kind) => kind[1]), range: kinds.map((kind) => colour(kind[2])) }, legend: { columns: innerWidth < 700 ? 1 : 4 } },
       tooltip: [{ field: "label", title: "phase" }, { field: "what", title: "decisions" }, { field: "n", title: "n" }, { field: "judged", title: "of" }],
     },
