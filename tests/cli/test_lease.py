@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,12 @@ from toolkit.store import open_store
 from toolkit.supervise.holder import HERE, fate, this_process
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.transcripts import Shell
 
 ELSEWHERE = ("unshare", "--uts", "sh", "-c", 'hostname builder2 && exec "$0" "$@"')
 """A host of another name: its processes are numbered as ours, and still nothing may be concluded from that."""
 LEASE = 6
+STEPPED = (str(Path(__file__).with_name("stepped.py")),)
 SHORT = {"TOOLKIT_LEASE": f"{LEASE}s"}
 CONFIGURATION = """
 phase = "{phase}"
@@ -60,11 +60,16 @@ def project(shell: Shell) -> Shell:
 
 
 def begun(
-    shell: Shell, *prefix: str, arguments: tuple[str, ...] = ("run", "--", "./build.sh")
+    shell: Shell,
+    *prefix: str,
+    arguments: tuple[str, ...] = ("run", "--", "./build.sh"),
+    program: tuple[str, ...] = ("-m", "toolkit"),
+    **environment: str,
 ) -> subprocess.Popen[str]:
     """Begin a build and wait until it is in its second state."""
     running = subprocess.Popen(
-        [*prefix, sys.executable, "-m", "toolkit", *arguments], cwd=shell.folder, env={**shell.environment, **SHORT},
+        [*prefix, sys.executable, *program, *arguments], cwd=shell.folder,
+        env={**shell.environment, **SHORT, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert running.stdout is not None
@@ -135,14 +140,13 @@ def test_a_lease_elsewhere_is_respected_while_it_is_renewed(project: Shell) -> N
 @needs_namespaces
 def test_a_zombie_is_refused_before_it_can_do_harm(project: Shell) -> None:
     """One that slept past its lease finds its build taken: its next word is refused, and what it runs is ended."""
-    waiting = "waiting 4 s to see whether build b-0001 is still being run"
     running = begun(project, *ELSEWHERE)
     try:
         os.kill(running.pid, signal.SIGSTOP)
         time.sleep(LEASE)
         (project.folder / "quick").touch()
         code, _, error = project.run("resume", **SHORT)
-        assert (code, error) in {(0, ""), (0, f"toolkit: warning: {waiting}\n")}
+        assert (code, "waiting 4 s to see whether build b-0001 is still being run" in error) == (0, True)
         os.kill(running.pid, signal.SIGCONT)
         code, error = ended(running)
     finally:
@@ -169,6 +173,12 @@ def test_unlocking_asks_whether_the_holder_lives_and_is_kept_in_the_history(proj
         assert (code, out) == (0, "b-0001 is unlocked; `toolkit resume b-0001` goes on\n"), error
         code, _, error = project.run("unlock", "b-0001", "-m", "again")
         assert (code, error.splitlines()[0]) == (6, "error: build b-0001 is not locked: nobody runs it")
+        assert _sleeps(running)
+        os.kill(running.pid, signal.SIGCONT)
+        code, error = ended(running)
+        assert code != 0
+        assert "this run of build b-0001 is over, and what it runs is ended" in error
+        assert not _sleeps(running)
     finally:
         cleared(running)
     store = open_store(f"sqlite:///{project.folder}/.toolkit/history.db")
@@ -180,6 +190,40 @@ def test_unlocking_asks_whether_the_holder_lives_and_is_kept_in_the_history(proj
     ]
     assert told[0].by
     assert project.json("status")["status"] == "interrupted"
+
+
+@pytest.mark.long
+@needs_namespaces
+def test_a_clock_that_is_set_takes_no_build_from_anybody(project: Shell) -> None:
+    """The holder's clock falls back: its lease looks old, and is renewed all the same, so it keeps its build."""
+    running = begun(project, *ELSEWHERE, program=STEPPED, STEP="-3600")
+    try:
+        (project.folder / "clock-was-set").touch()
+        time.sleep(LEASE / 2)
+        assert project.json("status")["status"] == "in_progress"
+        code, _, error = project.run("resume", "b-0001", **SHORT)
+        assert (code, "waiting 4 s to see" in error, "is being run by" in error) == (6, True, True)
+        assert running.poll() is None
+    finally:
+        cleared(running)
+
+
+@pytest.mark.long
+@needs_namespaces
+def test_a_lease_from_the_future_ends_too(project: Shell) -> None:
+    """Our clock falls back behind the last renewal of a holder that is gone: nobody waits until it has caught up."""
+    running = begun(project, *ELSEWHERE)
+    cleared(running)
+    (project.folder / "clock-was-set").touch()
+    (project.folder / "quick").touch()
+    ended = subprocess.run(
+        [sys.executable, *STEPPED, "resume"], cwd=project.folder, env={**project.environment, **SHORT, "STEP": "-3600"},
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert "waiting 4 s to see" in ended.stderr
+    assert effects(project.folder) == ["one", "two", "two", "two-is-over", "three"]
 
 
 def test_what_lives_here_is_not_unlocked(project: Shell) -> None:
@@ -210,3 +254,9 @@ def test_tracked_builds_take_no_lease_from_each_other(shell: Shell) -> None:
     assert (code, out) == (0, "built\n")
     told = f"recording is in trouble, the build goes on unrecorded: build nightly is being run by process {running.pid}"
     assert error == f"toolkit: warning: {told} on {HERE}\n"
+
+
+def _sleeps(running: subprocess.Popen[str]) -> bool:
+    """Tell whether what a build waits with is still there."""
+    told = subprocess.run(["ps", "-o", "args=", "-s", str(running.pid)], capture_output=True, text=True, check=False)
+    return "sleep 60" in told.stdout

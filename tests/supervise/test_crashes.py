@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KILLS = int(os.environ.get("TOOLKIT_TEST_KILLS", "2000"))
-SECONDS = float(os.environ.get("TOOLKIT_TEST_KILL_SECONDS", "420"))
+KILLS = int(os.environ.get("CRASH_KILLS", "2000"))
+SECONDS = float(os.environ.get("CRASH_SECONDS", "420"))
 """On a machine that is busy with other things so many kills may take for ever: then these have to do."""
 AT_LEAST = 60
-SEED = int(os.environ.get("TOOLKIT_TEST_SEED", "6"))
+SEED = int(os.environ.get("CRASH_SEED", "6"))
 MOST_WRITES = 16
 BLOWS = 4
 """So many blows hit one build at most; there is a budget of attempts."""
 WORKERS = 3
-ROUNDS = int(os.environ.get("TOOLKIT_TEST_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50"))
 AT_ONCE = 8
 
 

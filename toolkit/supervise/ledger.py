@@ -162,6 +162,10 @@ class Ledger:
         self.progress = self._writer.progress
         return True
 
+    def is_whole(self) -> bool:
+        """Tell, at the end, whether the history has everything; what it has not is offered once more."""
+        return not self._kept or (not self._lost and self.flush())
+
     def is_lost(self) -> bool:
         """Tell whether this build is somebody else's by now."""
         return bool(self._lost)

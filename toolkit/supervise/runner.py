@@ -330,8 +330,9 @@ class Runner:
     def _close(self) -> None:
         if self._keeper is not None:
             self._keeper.stop()
+        whole = self.ledger.is_whole()
         if self.wire is not None:
-            self.wire.close()
+            self.wire.close(leave_traces=not whole and not self.ledger.is_lost())
 
     def _decider(self) -> Decider:
         from toolkit.supervise.deciding import Decider

@@ -145,12 +145,16 @@ class Wire:
         if self.descriptors:
             os.write(self.descriptors[0], line)
 
-    def close(self) -> None:
-        """Close the descriptors (whoever waits reads the end of the file) and remove the directory."""
+    def close(self, *, leave_traces: bool = False) -> None:
+        """Close the descriptors (whoever waits reads the end of the file) and remove the directory.
+
+        Traces are left where the history does not have everything: they say so to whoever resumes the build.
+        """
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
-        remove(self.directory)
+        if not leave_traces:
+            remove(self.directory)
 
     def _free_the_dead(self, busy: int) -> None:
         """Give back slots of shells that ended, before the last ones are taken."""
