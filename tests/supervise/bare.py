@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 TOOLKIT = f"{Path(sys.executable).with_name('toolkit')}"
 PATIENCE_SECONDS = 30.0
-BECOMING = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')} -"
+BECOMING = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')}"
 COLUMNS, ROWS = 80, 24
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHON": sys.executable}
 
@@ -61,11 +61,11 @@ class Screen(NamedTuple):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def toolkit_run(folder: Path) -> str:
+def toolkit_run(folder: Path, phase: str = "track-only") -> str:
     """Give the product's command line, with a project of its own beside the scene's folder."""
     project = folder.with_name(f"{folder.name}.project")
     project.mkdir()
-    (project / "toolkit.toml").write_text(CONFIGURATION.format(phase=os.environ.get("BARE_PHASE", "track-only")))
+    (project / "toolkit.toml").write_text(CONFIGURATION.format(phase=phase))
     return f"{TOOLKIT} run --project {project} --"
 
 
@@ -81,11 +81,11 @@ def scene(script: str, folder: Path, wrapper: str, *, stdin: bytes = b"", execut
     return Seen(process.returncode, _anonymous(process.stdout), _anonymous(process.stderr), files)
 
 
-def both(script: str, folder: Path, *, stdin: bytes = b"") -> tuple[Seen, Seen]:
+def both(script: str, folder: Path, *, phase: str = "track-only") -> tuple[Seen, Seen]:
     """Give what is seen of the bare and of the wrapped scene, played at the same time."""
     with ThreadPoolExecutor() as pool:
-        bare = pool.submit(scene, script, folder / "bare", "", stdin=stdin)
-        wrapped = pool.submit(scene, script, folder / "wrapped", toolkit_run(folder / "wrapped"), stdin=stdin)
+        bare = pool.submit(scene, script, folder / "bare", "")
+        wrapped = pool.submit(scene, script, folder / "wrapped", toolkit_run(folder / "wrapped", phase))
         return bare.result(), wrapped.result()
 
 

@@ -177,6 +177,24 @@ def test_surroundings(script: str, tmp_path: Path) -> None:
     assert wrapped == bare
 
 
+RETRYING = (
+    "two streams stay apart", "every byte", "order on one pipe", "much on both", "a reader that goes after one line",
+    "closed stdout", "stdin shared with the rest of the script", "output into a substitution",
+    "exit code 255", "not found", "killed from within", "a background child that keeps the pipe", "a daemon",
+    "environment and its order", "limits", "few descriptors", "group of a job", "an ignored SIGPIPE",
+    "a make and its job server", "xargs in parallel", "nohup", "setsid", "timeout too late",
+    "timeout, and the build says goodbye",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RETRYING)
+def test_a_build_that_may_be_retried(name: str, tmp_path: Path) -> None:
+    """Where failures are decided about, a build that is not retried cannot tell that it is wrapped either."""
+    bare, wrapped = both({**STREAMS, **ENDS, **SURROUNDINGS}[name], tmp_path, phase="selective-retry")
+
+    assert wrapped == bare
+
+
 @pytest.mark.parametrize(
     "name", ["default signals", "no locale is made up", "limits", "a limit on files", "few descriptors"]
 )
