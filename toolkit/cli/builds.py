@@ -21,6 +21,9 @@ from toolkit.cli.opening import (
 from toolkit.errors import NotFound, NothingRecorded, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.core.events import CleanVerified
     from toolkit.core.progress import Attempt, Progress
     from toolkit.store import BuildRow
 
@@ -226,10 +229,12 @@ def why(
       toolkit why --ci --junit states.xml
     """
     from toolkit.core.provenance import run_actions, status_text
+    from toolkit.core.verifying import tainted
 
     here = open_project(project)
     with history_of(here, store) as kept:
         progress = kept.progress(row_of(kept, build).build)
+        taints = tainted(kept.project_events())
     if junit is not None:
         from toolkit.cli.ci import write_whole
         from toolkit.exporters.junit import junit as report
@@ -258,6 +263,15 @@ def why(
         print("nothing failed in it")
     for each in failed[-3:]:
         _print_why(each)
+    _print_taints(failed, taints)
+
+
+def _print_taints(failed: list[Attempt], taints: Mapping[str, CleanVerified]) -> None:
+    from toolkit.cli.taints import told
+
+    for rule in dict.fromkeys(each.decision.rule for each in failed if each.decision and each.decision.rule):
+        if rule in taints:
+            print(f"\n{told(rule, taints[rule])}")
 
 
 def _why(attempt: Attempt) -> dict[str, Any]:

@@ -36,6 +36,9 @@ def run(
     through: ThroughOption = None,
     only: OnlyOption = None,
     force: ForceOption = False,
+    verify_clean: Annotated[
+        bool, typer.Option("--verify-clean", help="Begin a new build that verifies the last one a retry helped.")
+    ] = False,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> int:
@@ -53,12 +56,15 @@ def run(
       toolkit run --target web --label release=42 -- make image
 
       toolkit run --build new -- ./build.sh
+
+      toolkit run --verify-clean
     """
     from toolkit.cli.light_run import run_light
 
     options = {
         "build": build, "target": target, "label": label, "phase": phase, "limits": limits, "from": from_,
-        "through": through, "only": only, "force": force, "project": project, "store": store,
+        "through": through, "only": only, "force": force, "verify_clean": verify_clean,
+        "project": project, "store": store,
     }  # fmt: skip
     return run_light({name: value for name, value in options.items() if value}, command or [])
 

@@ -116,12 +116,17 @@ def recommend(
 
       toolkit recommend --apply
     """
+    from analysis.distrust import distrusted
     from analysis.recommend import recommend as advise
+    from toolkit.cli.taints import taints_of
 
     here = open_project(project)
     with telling() as work, tables_of(here, store, work) as tables:
         work.stage("learning from failures")
-        advice = advise(tables.attempts().collect(), pipeline=pipeline, prices=_prices(here))
+        advice = distrusted(
+            advise(tables.attempts().collect(), pipeline=pipeline, prices=_prices(here)),
+            taints_of(here, store).values(),
+        )
     if apply:
         from toolkit.cli.phases import apply_recommendation
 

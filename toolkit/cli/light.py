@@ -19,7 +19,12 @@ VALUES = {
     "state": {"--error", "--name", "--exit-code", "--build", "--project", "--store"},
     "shell": set[str](),
 }
-FLAGS = {"run": {"--limits", "--force"}, "resume": {"--force"}, "state": {"--json"}, "shell": {"--path"}}
+FLAGS = {
+    "run": {"--limits", "--force", "--verify-clean"},
+    "resume": {"--force"},
+    "state": {"--json"},
+    "shell": {"--path"},
+}
 REPEATED = {"--label"}
 KNOWN_TO_BE_DEBUGGING = "TOOLKIT_TRACEBACK"
 

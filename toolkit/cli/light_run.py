@@ -70,6 +70,11 @@ def _begun(project: Project, wanted: Wanted, options: Mapping[str, Any]) -> Runn
     store = _store(project, options)
     if wanted.asked != WHOLE and options.get("reason") != "resume":
         _check(store, project, wanted)
+    if options.get("verify_clean") or project.pipeline.verify_clean > 0:
+        from toolkit.supervise.verification import verifying
+
+        share = 1.0 if options.get("verify_clean") else project.pipeline.verify_clean
+        wanted = verifying(store, wanted, share, asked=bool(options.get("verify_clean")))
     return Runner(project, store, _with_trial(project, store, wanted), _phases)
 
 
@@ -152,7 +157,7 @@ def _wanted(project: Project, options: Mapping[str, Any], command: Sequence[str]
     from toolkit.supervise.lease import lease_seconds
     from toolkit.supervise.linking import Trial, Wanted
 
-    if not command and not any(state.run for state in project.states):
+    if not command and not any(state.run for state in project.states) and not options.get("verify_clean"):
         raise UsageError(
             "there is nothing to run: no command was given, and no state in toolkit.toml has a `run` entry",
             hint="Write `toolkit run -- ./build.sh`, or give the states `run = …`.",

@@ -18,6 +18,7 @@ from toolkit.cli.opening import (
 )
 from toolkit.cli.previewing import PhaseArgument, canonical_phase, preview, replayed_under
 from toolkit.cli.summaries import Summaries
+from toolkit.cli.taints import taints_of, told, trust
 from toolkit.cli.trials import arms_of, print_arms
 from toolkit.errors import NothingRecorded, Refused, UsageError
 
@@ -52,6 +53,7 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
     changes = _changes(here, store)
     last = changes[-1] if changes else None
     arms = arms_of(here, store)
+    taints = taints_of(here, store)
     shape: dict[str, Any] = {
         "phase": here.phase,
         "states": {str(codes): name for codes, name in here.overrides.items()},
@@ -61,6 +63,7 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
         "by": None if last is None else last.by,
         "why": None if last is None else last.why,
         "arms": None if arms is None else arms.model_dump(mode="json"),
+        "tainted": {rule: {"build": each.of, "by": each.by_build, "why": each.reason} for rule, each in taints.items()},
     }
     if as_json:
         print_json(shape)
@@ -73,8 +76,13 @@ def show(as_json: JsonOption = False, project: ProjectOption = None, store: Stor
     if last is not None:
         taken_back = f" (back from {last.before})" if last.rolled_back else ""
         print(f"  since {shape['since']}, set by {last.by}{taken_back}{': ' + last.why if last.why else ''}")
+    for rule, taint in taints.items():
+        print(f"  {told(rule, taint)}")
     if arms is not None:
         print_arms(arms)
+
+
+phase.command()(trust)
 
 
 @phase.command("set")

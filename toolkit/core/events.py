@@ -283,6 +283,32 @@ class PolicyApplied(Event):
     why: str | None = None
 
 
+class CleanVerified(Event):
+    """A build that a retry had helped was built again from the start; what that says about it, and about the rules."""
+
+    kind: ClassVar[str] = "clean_verified"
+    of: str
+    by_build: str
+    verdict: str
+    """`agrees`, `disagrees` or `unclear`; the rules of a build that it disagrees with are tainted."""
+    reason: str
+    rules: tuple[str, ...] = ()
+    """Those that allowed the retries."""
+    states: tuple[str, ...] = ()
+    """Of each retry the state, with `failures` its signature and with `classes` its class."""
+    failures: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+class RuleTrusted(Event):
+    """A person trusts a tainted rule again."""
+
+    kind: ClassVar[str] = "rule_trusted"
+    rule: str
+    by: str
+    why: str | None = None
+
+
 AnyEvent = (
     BuildBegun
     | RunStarted
@@ -307,6 +333,8 @@ AnyEvent = (
     | Notified
     | PhaseChanged
     | PolicyApplied
+    | CleanVerified
+    | RuleTrusted
 )
 
 KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in AnyEvent.__args__}

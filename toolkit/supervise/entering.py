@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.core import events as ev
 from toolkit.core.action import Reuse
-from toolkit.supervise.planning import learn, states_of
+from toolkit.supervise.planning import Experience, learn, states_of
 
 if TYPE_CHECKING:
     from toolkit.project import Project
@@ -27,12 +27,15 @@ def entry(project: Project, store: Store, ledger: Ledger, decider: Decider, at: 
             reason = f"it completed, and the script was entered at state {at} to try that again"
             ledger.record(ledger.fact(ev.StateReused, state=code, reason=reason))
         return command.format(state=at)
-    experience = learn(store, project.pipeline.name)
-    states = states_of(project, ledger.progress, experience)
+    states = states_of(project, ledger.progress, Experience())
     for state in states:
         if not isinstance(decider.before(state.code, state.name), Reuse):
             return command.format(state=state.code) if state is not states[0] else ""
-    told = {*experience.names, *(each.code for each in project.states)}
-    if not states or states[-1].code in told:
-        return None if states else ""
-    return command.format(state=states[-1].code)  # who knows what comes after it
+    if not states:
+        return ""
+    last = states[-1].code
+    usual = learn(store, project.pipeline.name).names
+    later = [code for code in sorted(usual) if code > last]
+    if not later and last in {*usual, *(each.code for each in project.states)}:
+        return None
+    return command.format(state=later[0] if later else last)  # else who knows what comes after it

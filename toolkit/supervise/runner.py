@@ -213,6 +213,10 @@ class Runner:
         self.herald.wait()
         with suppress(ToolkitError):
             clean_up(self.store, self.project)
+            if "verifies" in self.ledger.progress.labels:
+                from toolkit.supervise.verification import conclude
+
+                conclude(self.store, self.ledger)
 
     @property
     def herald(self) -> Herald:
