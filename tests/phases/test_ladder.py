@@ -154,4 +154,18 @@ def test_shadows_are_what_the_others_would_have_done(situation: Situation, polic
     assert set(shadows) == set(PHASES) - {name}
     for other, told in shadows.items():
         action = phase(other)(situation, policy)
-        assert told == {"action": action.name, "reason": action.reason, "rule": action.rule}
+        expected = {"action": action.name, "reason": action.reason, "rule": action.rule}
+        assert {key: told[key] for key in expected} == expected
+        assert action != phase(name)(situation, policy) or told["gain_seconds"] == 0.0
+
+
+def test_a_shadow_says_what_it_would_gain() -> None:
+    """The gain is what the recommended rule was expected to save against what was decided; null where nobody knows."""
+    failure = Diagnosis(failure_class="network", signature="net.timeout")
+    situation = Situation(state=StateConfig(code=5, strategy="expensive"), failure=failure, build_failures=1)
+    learned = RetryRule(id="learned.5.1", on=("network",), saves=412.0)
+
+    assert shadow(situation, Policy(rules=(learned,)), "track-only")["selective-retry"]["gain_seconds"] == 412.0
+    assert shadow(situation, Policy(rules=(learned,)), "selective-retry")["track-only"]["gain_seconds"] == -412.0
+    assert shadow(situation, Policy(rules=(learned,)), "selective-retry")["full-resume"]["gain_seconds"] == 0.0
+    assert shadow(situation, Policy(), "track-only")["selective-retry"]["gain_seconds"] is None

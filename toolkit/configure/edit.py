@@ -165,7 +165,16 @@ def _rules(recommendation: Mapping[str, Any]) -> Iterator[Table]:
             if rule["action"] != "collect" or _broader(rule, spoken[place + 1 :])
         ]
         for number, rule in enumerate(advised, 1):
-            yield _rule(f"{LEARNED}{state['code']}.{number}", state, rule)
+            yield _rule(f"{LEARNED}{state['code']}.{number}", state, rule, _saved(rule, recommendation.get("builds")))
+
+
+def _saved(rule: Mapping[str, Any], builds: int | None) -> float | None:
+    """Give the seconds that a rule is expected to save for each failure that it answers."""
+    hours = ((rule.get("saves") or {}).get("hours_per_100_builds") or {}).get("mean")
+    failures = rule.get("failures")
+    if hours is None or not builds or not failures:
+        return None
+    return float(round(hours * 36 * builds / failures, 1))
 
 
 def _broader(rule: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> bool:
@@ -173,7 +182,7 @@ def _broader(rule: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> boo
     return any(not each["signatures"] and set(rule["on"]) <= set(each["on"]) for each in later)
 
 
-def _rule(name: str, state: Mapping[str, Any], advice: Mapping[str, Any]) -> Table:
+def _rule(name: str, state: Mapping[str, Any], advice: Mapping[str, Any], saved: float | None) -> Table:
     table = tomlkit.table()
     why = advice.get("why") or state.get("why")
     if why:
@@ -192,6 +201,8 @@ def _rule(name: str, state: Mapping[str, Any], advice: Mapping[str, Any]) -> Tab
     for key in _PACED:
         if limits.get(key) is not None:
             table[key] = duration(limits[key]) if key in _WAITS else limits[key]
+    if saved is not None:
+        table["saves"] = saved
     return table
 
 

@@ -201,6 +201,7 @@ class RetryRule(Pacing):
     on: list[Word] = []
     signatures: list[str] = []
     action: Literal["retry", "start-over", "hold"] = "retry"
+    saves: float | None = Field(default=None, allow_inf_nan=False)
 
 
 class FailureRule(Table):

@@ -47,6 +47,8 @@ class RetryRule(Pacing):
     """Failure classes and groups."""
     signatures: tuple[str, ...] = ()
     action: Literal["retry", "start-over", "hold"] = "retry"
+    saves: float | None = None
+    """Seconds a failure that this is expected to save against starting over, as the recommendation said."""
 
     def speaks_for(self, state: StateCode, failure: Diagnosis) -> bool:
         """Tell whether this rule has the say about a failure of a state."""
