@@ -37,7 +37,7 @@ RULES: Final = (
         "test",
         r"\b(?:tests?|checks?|specs?|scenarios?|controls?|assertions?|examples?|compliance|validation|verification)\b.*"
         r"\b(?:failed|failing|failures?|violat\w+|did not pass|not met)\b|\b[1-9]\d* of \d+ (?:\w+ )?failed\b"
-        r"|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
+        r"|\bFAILED - \d+$|\bsuites?: failed\b|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
         r"|controls?|specs?) (?:did not pass|failed|failing)|\bexpected\b.*\b(?:but|got|found|actual|instead)\b"
         r"|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
         "acceptance: 3 of 14 checks did not pass",
@@ -127,10 +127,10 @@ RULES: Final = (
         "infrastructure",
         "infrastructure",
         r"\b(?:node|host|agent|runner|worker|executor|machine|instance|vm|pod|hypervisor|channel|builder|container)\b.*"
-        r"\b(?:lost|disconnected|offline|evicted|preempted|crashed|died|disappeared|vanished|went away|gone away"
+        r"\b(?:lost|disconnected|offline|went down|going down|evicted|preempted|crashed|died|disappeared|vanished|went away|gone away"
         r"|unhealthy|rebooted|reclaimed|(?:stopped|terminated|killed) by the (?:host|hypervisor|provider|cloud|platform))\b"
         r"|\b(?:checksum|hash|digest|md5|sha\d+|size)\w*\b.*\b(?:mismatch\w*|(?:did|do|does)(?: not|n't) match|differs?"
-        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b"
+        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b|\bfailed (?:the )?(?:checksum|sha\d+|md5|hash|integrity)\b"
         r"|\b(?:hardware|machine check|i/o|bus|media|sector|ecc)\b.*\b(?:errors?|failure|fault)\b",
         "imager: builder 7 went away",
         "host builder7",

@@ -69,7 +69,7 @@ RULES: Final = (
         "unavailable",
         (
             rf"(?i){_SAID}5(?:0[015-9]|2\d|30)\b|\b50[015-9] +(?:Internal Server Error|Server Error"
-            r"|Not Implemented)|\bInternal Server Error\b|too many 5\d\d error|server error '5\d\d"
+            r"|Not Implemented)|\bInternal Server Error\b|too many 5\d\d error|\breturned 50[0234](?:[,.;:]|$)|server error '5\d\d"
         ),
         "requests.exceptions.HTTPError: 500 Server Error: Internal Server Error for url: https://api.example/v1",
         "HTTP 200 OK, 500 bytes",

@@ -66,7 +66,7 @@ RULES: Final = (
         "net.timeout",
         "network",
         (
-            r"(?i)Read ?timed ?out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException"
+            r"(?i)Read ?timed ?out|(?:read|write) operation timed out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException"
             r"|HttpConnectTimeoutException|read timeout at|socket\.timeout|SSL read: .*timed out"
             r"|recv failure: .*timed out|request timed out|gateway time-?out while"
         ),

@@ -30,7 +30,7 @@ RULES: Final = (
         (
             r"(?i)^\W*(?:##\[error\])?The (?:operation|job|run|build|workflow) was cancell?ed|build was aborted"
             r"|Aborted by user|Interrupted by user|KeyboardInterrupt|signal: (?:terminated|interrupt|killed)"
-            r"|(?:received|caught|got) (?:signal )?(?:SIG)?(?:TERM|INT|HUP|KILL|15|2)\b|code=killed, status=\d+/(?:KILL|TERM)|Terminated$|\bKilled$|line \d+: +\d+ (?:Killed|Terminated)\b"
+            r"|\bsignal (?:9|15|SIG(?:TERM|KILL|INT)) received|(?:received|caught|got) (?:signal )?(?:SIG)?(?:TERM|INT|HUP|KILL|15|2)\b|code=killed, status=\d+/(?:KILL|TERM)|Terminated$|\bKilled$|line \d+: +\d+ (?:Killed|Terminated)\b"
             r"|exit(?:ed with)? (?:code|status):? ?(?:137|143)\b|Sending interrupt signal to process"
             r"|Exited \(137\)|command terminated by signal (?:9|15)|^Killed\b"
         ),
@@ -63,7 +63,7 @@ RULES: Final = (
         "machine.no_output",
         "stall",
         (
-            r"(?i)no output (?:has been received|for|in the last) .{0,40}(?:minutes?|seconds?|m\b|s\b)"
+            r"(?i)no output (?:has been received|received|for|in the last) .{0,40}(?:minutes?|seconds?|m\b|s\b)"
             r"|Too long with no output|stalled build|produced no output|appears to (?:be )?(?:hung|stuck|stalled)"
             r"|no progress (?:for|in) \d+|inactivity time-?out"
         ),
