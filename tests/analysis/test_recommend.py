@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from analysis.chains import begins
 from analysis.episodes import episodes
+from analysis.history import History
 from analysis.recommend import recommend
 from analysis.waits import Prices
 from tests.analysis.frames import NOON, Telling, attempts
 from tests.worlds import STATES, Mode, World, live
+from toolkit.core.failure import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from analysis.recommendation import Recommendation, RuleAdvice
 
@@ -200,6 +203,22 @@ def test_failures_without_a_class_are_judged_by_their_own_outcomes() -> None:
     assert rule(advice, 65).on == ("unknown",)
     assert rule(advice, 65).signatures[0].startswith("tmpl.")
     assert advice.unclassified.share == 1.0
+
+
+@pytest.mark.parametrize("message", ["Connection timed out", "E7713 vmforge broker handshake lost"])
+def test_a_rule_learnt_from_a_message_speaks_for_the_same_message(tmp_path: Path, message: str) -> None:
+    """Events without class and signature are classified as a live failure is, so what is learnt there fires here."""
+    told = lives(Mode(65, "random", 0.3, None, None, message, recovers=0.9), builds=60)
+    keys = ["build", "pipeline", "run", "state", "attempt", "status", "duration", "error"]
+    told.select(*keys, pl.col("ended").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").alias("ts")).write_ndjson(
+        tmp_path / "events.jsonl"
+    )
+    with History.open(tmp_path / "events.jsonl", tmp_path / "cache") as history:
+        learnt = rule(recommend(history.attempts().collect()), 65)
+    live_failure = Classifier().classify(message.encode())
+
+    assert learnt.action == "retry"
+    assert (learnt.on, learnt.signatures) == ((live_failure.failure_class,), (live_failure.signature,))
 
 
 def test_twenty_failures_in_one_outage_are_one_piece_of_evidence() -> None:
