@@ -90,6 +90,12 @@ def test_what_runs_is_no_trace_yet() -> None:
     assert spans([]) == []
 
 
+def test_a_hold_that_is_said_twice_is_one() -> None:
+    """Holding what is held begins nothing new; each hold lasts until somebody lets the build go on."""
+    found = told(fails(5), holds(5), holds(5), ends("failed"), releases(), holds(5), waits(60), releases())
+    assert [each.name for each in found].count("held for a person") == 2
+
+
 @given(histories())
 def test_any_history_is_a_tree_of_times(events: list[ev.Event]) -> None:
     """Whatever happened: one trace, one root, ids that differ and come again, no end before its beginning."""

@@ -146,21 +146,22 @@ def _attempt(each: Attempt, progress: Progress, build: Span, parent: int, common
 
 
 def _holds(kept: Sequence[ev.Event], build: Span, common: Mapping[str, Any]) -> list[Span]:
-    told = []
-    for place, held in enumerate(kept):
-        if not isinstance(held, ev.BuildHeld):
-            continue
-        over = (ev.BuildReleased, ev.BuildAbandoned, ev.RunStarted)
-        end = next((each.ts_ms for each in kept[place + 1 :] if isinstance(each, over)), None)
-        if end is None:
-            continue  # it is held still
-        told.append(
-            Span(
-                trace_id=build.trace_id, span_id=_number(8, build.trace_id, "hold", held.ts_ms),
-                parent_id=build.span_id, name="held for a person", begin_ms=held.ts_ms, end_ms=max(held.ts_ms, end),
-                attributes={**common, "build_state.code": held.state, "build_state.reason": safe(held.reason)},
-            )
-        )  # fmt: skip
+    """Give the holds that are over; who holds what is held already only says it again."""
+    told: list[Span] = []
+    held: ev.BuildHeld | None = None
+    for each in kept:
+        if isinstance(each, ev.BuildHeld):
+            held = held or each
+        elif held is not None and isinstance(each, (ev.BuildReleased, ev.BuildAbandoned, ev.RunStarted)):
+            told.append(
+                Span(
+                    trace_id=build.trace_id, span_id=_number(8, build.trace_id, "hold", len(told)),
+                    parent_id=build.span_id, name="held for a person", begin_ms=held.ts_ms,
+                    end_ms=max(held.ts_ms, each.ts_ms),
+                    attributes={**common, "build_state.code": held.state, "build_state.reason": safe(held.reason)},
+                )
+            )  # fmt: skip
+            held = None
     return told
 
 
