@@ -50,14 +50,16 @@ STEPS = {
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
-@pytest.mark.parametrize("shell_name", ["bash", "dash", "zsh"])
+@pytest.mark.parametrize(
+    "shell_name", ["bash", *(pytest.param(each, marks=pytest.mark.long) for each in ("dash", "zsh"))]
+)
 def test_a_step_is_ended_and_tried_again_in_place(step: str, shell_name: str, shell: Shell) -> None:
     """A step that takes too long is ended with all it has started; the same shell then runs it again, and goes on."""
     if shell_name == "dash":
         step = step.replace("set -o pipefail\n", "")
     if step.endswith("| cat") and shell_name == "dash":
         pytest.skip("without pipefail there is nothing to see")
-    limited(shell, 'timeout = "1s"')
+    limited(shell, 'timeout = "2s"')
     body = '[ "$TOOLKIT_ATTEMPT" = 2 ] || sleep 61 && echo attempt $TOOLKIT_ATTEMPT'
     after = "echo result $?\nkill -0 $helper && echo spared\nkill $helper\n"
     build = shell.script("build.sh", f"{HELPER}sleep 62 & helper=$!\n{step.format(body=body)}\n{after}")
@@ -83,7 +85,7 @@ def test_a_stalled_step_is_ended(shell: Shell) -> None:
 
 def test_everything_of_a_step_is_gone_before_it_is_tried_again(shell: Shell) -> None:
     """What ignores SIGTERM is killed, and what left its parent is found, before the next attempt begins."""
-    limited(shell, 'timeout = "1s"\ngrace = "500ms"')
+    limited(shell, 'timeout = "3s"\ngrace = "500ms"')
     stubborn = (
         'trap "" TERM; sleep 63 & echo $! >> pids; (sleep 64 & echo $! >> pids); echo $$ >> pids; sleep 65; sleep 66'
     )
@@ -115,8 +117,8 @@ def test_a_step_that_says_goodbye_has_failed_all_the_same(shell: Shell) -> None:
 
 def test_a_limit_ends_with_its_state(shell: Shell) -> None:
     """What a script does after a state is not limited by it."""
-    limited(shell, 'timeout = "1s"')
-    build = shell.script("build.sh", f"{HELPER}state 5 kickstart -- true\nsleep 1.5\necho fine\n")
+    limited(shell, 'timeout = "3s"')
+    build = shell.script("build.sh", f"{HELPER}state 5 kickstart -- true\nsleep 3.5\necho fine\n")
 
     assert shell.run("run", "--", "bash", build)[:2] == (0, "fine\n")
 
