@@ -91,6 +91,7 @@ def test_provenance(build: Build) -> None:
 def test_provenance_of_what_was_done_by_hand(build: Build) -> None:
     """A state that a person declared done is told as that, with the reason, and with what had failed before."""
     build.fails_at(40)
+    (build.folder / "out-40").write_text("made by hand\n")
     build.shell.run("skip", "b-0001", "--state", "40", "-m", "done on the machine")
     assert build.resume()[0] == 0
 
