@@ -17,7 +17,6 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("toolkit", "phases", "analysis")
 HEAVY = {
     "_duckdb",
-    "altair",
     "analysis",
     "duckdb",
     "google_re2",
@@ -32,6 +31,7 @@ HEAVY = {
     "rich",
     "scipy",
     "typer",
+    "vl_convert",
     "zstandard",
 }
 LONGEST_FILE = 400
