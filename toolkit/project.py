@@ -56,7 +56,7 @@ class Notify(Value):
 
     command: str = ""
     urls: tuple[str, ...] = ()
-    on: tuple[str, ...] = ("hold", "failure", "breaker")
+    on: tuple[str, ...] = ("hold", "failure", "breaker", "rollback")
 
 
 class Redact(Value):

@@ -77,7 +77,9 @@ run = "true"
 
 def test_a_harmful_phase_takes_itself_back(shell: Shell) -> None:
     """When the next build ends, toolkit.toml is as before the trial, and the record says why, with the evidence."""
-    (shell.folder / "toolkit.toml").write_text(TRIAL)
+    (shell.folder / "toolkit.toml").write_text(
+        f'{TRIAL}[notify]\ncommand = "cat >> told; echo $TOOLKIT_TITLE >> told"\n'
+    )
     recorded(shell, builds=80, harmed="new")
     arms = shell.json("phase", "show")["arms"]
     assert (arms["verdict"], arms["new"]["phase"], arms["old"]["phase"]) == ("worse", "selective-retry", "track-only")
@@ -95,6 +97,9 @@ def test_a_harmful_phase_takes_itself_back(shell: Shell) -> None:
     assert (change["phase"], change["before"], change["rolled_back"]) == ("track-only", "selective-retry", True)
     assert change["evidence"]["worse"] >= 20
     assert "the new phase is worse" in change["why"]
+    told = (shell.folder / "told").read_text()
+    assert "selective-retry is taken back to track-only" in told
+    assert change["why"] in told
 
 
 def test_a_fresh_checkout_does_not_begin_a_trial_again_that_was_taken_back(shell: Shell) -> None:

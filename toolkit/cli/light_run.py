@@ -53,7 +53,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
     if not runner.ledger.degraded:
         with contextlib.suppress(Exception):  # the build has its end, and the next run looks again
             if wanted.trial is not None:
-                _look_after_trial(project, runner.store)
+                _look_after_trial(project, runner)
             runner.store.close()
     die_like(ended)
 
@@ -194,12 +194,15 @@ def _with_trial(project: Project, store: Store, wanted: Wanted) -> Wanted:
     return wanted.but(trial=wanted.trial.but(share=0.0)) if over(project, store) else wanted
 
 
-def _look_after_trial(project: Project, store: Store) -> None:
+def _look_after_trial(project: Project, runner: Runner) -> None:
     """Take a trial back that does harm; trouble with that must not reach the build, and the next one looks again."""
     from toolkit.supervise.trial import guard
 
     with contextlib.suppress(ToolkitError):
-        guard(project, store)
+        told = guard(project, runner.store)
+        if told is not None:
+            runner.herald.rolled_back(told.why)
+            runner.herald.wait()
 
 
 def _phases() -> Phases:

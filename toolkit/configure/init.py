@@ -80,7 +80,7 @@ _TAIL = """
 # [notify]                  # one message per incident
 # command = 'mail -s "$TOOLKIT_TITLE" team@example.com'   # the message is its standard input
 # urls = ["env:TEAM_CHAT"]  # addresses as Apprise writes them, or variables that hold one; needs the extra `notify`
-# on = ["hold", "failure", "breaker"]
+# on = ["hold", "failure", "breaker", "rollback"]
 """
 
 

@@ -233,7 +233,7 @@ class Notify(Table):
 
     command: str = ""
     urls: list[Address] = []
-    on: list[Literal["hold", "failure", "breaker"]] = []
+    on: list[Literal["hold", "failure", "breaker", "rollback"]] = []
 
 
 class Redact(Table):

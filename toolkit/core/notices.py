@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from toolkit.core.pipeline import StateConfig
     from toolkit.core.progress import Attempt, Progress
 
-About = Literal["hold", "failure", "breaker"]
+About = Literal["hold", "failure", "breaker", "rollback"]
 
 EVIDENCE_LINES = 5
 
@@ -94,6 +94,18 @@ def breaker_notice(progress: Progress, failed: Attempt, limit: int) -> Notice:
         state=failed.state,
         reason=f"{limit} builds or more failed with {failed.signature} within an hour",
         **_whose(progress, failed),
+    )
+
+
+def rollback_notice(progress: Progress, phase: str, back_to: str, why: str) -> Notice:
+    """Say that a phase that was tried on a share of the builds did harm, and was taken back."""
+    return Notice(
+        about="rollback",
+        incident=f"rollback {phase}",
+        title=f"{phase} is taken back to {back_to}",
+        lines=(f"why:      {why}", "see:      toolkit phase history, toolkit report"),
+        reason=why,
+        **_whose(progress, None),
     )
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
-from toolkit.core.notices import breaker_notice, failure_notice, hold_notice
+from toolkit.core.notices import breaker_notice, failure_notice, hold_notice, rollback_notice
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.ledger import now_ms
 from toolkit.supervise.logs import state_directory
@@ -58,6 +58,11 @@ class Herald:
         limit = self._project.budget.breaker
         self._tell("breaker", lambda: breaker_notice(self._ledger.progress, failed, limit))
 
+    def rolled_back(self, why: str) -> None:
+        """The phase on trial has just been taken back."""
+        project = self._project
+        self._tell("rollback", lambda: rollback_notice(self._ledger.progress, project.phase, project.rest_phase, why))
+
     def wait(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for messages that are on their way, no longer than so long in all."""
         if not self._senders:
@@ -89,6 +94,8 @@ class Herald:
 
         Builds tell of a breaker at the same time: the history puts them in an order, and the first one speaks.
         """
+        if notice.about == "rollback":
+            return True  # whoever took the phase back was the first to do so
         fact = ev.Notified(build=notice.build, ts_ms=now_ms(), about=notice.about, incident=notice.incident)
         if notice.about != "breaker":
             if any(_same(each, fact) for each in self._store.events(notice.build)):
