@@ -309,19 +309,6 @@ def test_a_refused_append_leaves_nothing_behind(store: Store) -> None:
     assert store.builds(held=True) == []
 
 
-def test_what_successes_printed_is_remembered_for_a_while(store: Store) -> None:
-    """The line shapes of the last successes of a state, and no older ones; each state and pipeline its own."""
-    for success in range(7):
-        store.remember_familiar("p", 5, [success, 2**64 - 1])
-    store.remember_familiar("p", 10, [99])
-    store.remember_familiar(None, 5, range(100_000), keep_last=1)
-
-    assert store.familiar("p", 5) == {2, 3, 4, 5, 6, 2**64 - 1}
-    assert store.familiar("p", 10) == {99}
-    assert store.familiar("q", 5) == frozenset()
-    assert len(store.familiar(None, 5)) == 16_384
-
-
 def test_a_sound_store_has_no_faults(store: Store) -> None:
     """The check finds nothing where nothing is wrong."""
     begin(store, history(completes(5), fails(10), restarts(), completes(5), holds(5), releases(), holder=SUPERVISED))

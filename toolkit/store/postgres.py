@@ -44,12 +44,6 @@ RENEW = """
 BATCH_AT = "select batch from event where build = %s and seq = %s"
 BEGUN_BY = "select build from event where batch = %s and seq = 1"
 NOTED_BY = f"select 1 from event where batch = %s and build = '{PROJECT}' limit 1"  # noqa: S608 - as above
-REMEMBER = "insert into familiar (pipeline, state, shapes) values (%s, %s, %s)"
-FORGET = """
-    delete from familiar where pipeline = %(pipeline)s and state = %(state)s and id not in (
-        select id from familiar where pipeline = %(pipeline)s and state = %(state)s order by id desc limit %(keep)s
-    )
-"""
 
 TURNED_AWAY = ("TK001", errors.UniqueViolation.sqlstate)
 """How the database says that another writer has the build: by its token, or by the number of the event."""
@@ -159,18 +153,6 @@ class PostgresStore(Reading):
 
         self._refuse_reading()
         return import_builds(self.link, histories)
-
-    def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
-        """Keep the line shapes of one success."""
-        self._refuse_reading()
-        name, data = rows.plain(pipeline or ""), rows.packed(frozenset(shapes))
-
-        def work() -> None:
-            with self.link.connection.transaction():
-                self.link.ask_nothing(REMEMBER, (name, state, data))
-                self.link.ask_nothing(FORGET, {"pipeline": name, "state": state, "keep": keep_last})
-
-        self.link.lasting(work)
 
     def check(self) -> list[str]:
         """Look for faults."""

@@ -149,12 +149,6 @@ class Store(Protocol):
         Refused when facts would be added to a build that is being run.
         """
 
-    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
-        """Give the line shapes that the last successes of a state printed."""
-
-    def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
-        """Keep the line shapes (unsigned 64-bit numbers) of one success; older ones than the last `keep_last` go."""
-
     def check(self) -> list[str]:
         """Look for faults and say each in a sentence; an empty list means that none was found."""
 

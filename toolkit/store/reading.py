@@ -33,7 +33,6 @@ BUILDS = f"""
     order by started_ms desc, id desc limit ?
 """  # noqa: S608 - as above
 FAILED = "select distinct build from event where kind = 'attempt_failed'"
-FAMILIAR = "select shapes from familiar where pipeline = ? and state = ?"
 
 PAGE_ROWS = 2_000
 NO_LIMIT = 2**62
@@ -128,8 +127,3 @@ class Reading(ABC):
     def project_events(self) -> list[Event]:
         """Give the facts about the project itself."""
         return self.events(PROJECT)
-
-    def familiar(self, pipeline: str | None, state: int) -> frozenset[int]:
-        """Give the line shapes of the last successes."""
-        kept = self.fetch(FAMILIAR, (rows.plain(pipeline or ""), state))
-        return frozenset(shape for (data,) in kept for shape in rows.unpacked(data))

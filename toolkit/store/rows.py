@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from struct import pack, unpack
 from typing import TYPE_CHECKING
 
 from toolkit.core.events import PROJECT, Event, body_of, event_from
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from toolkit.core.progress import Progress
     from toolkit.store.protocol import Row
 
-MOST_SHAPES = 16_384
-"""So many line shapes are kept of one success: 128 kB. Always the smallest ones, so that successes stay comparable."""
 
 SUMMARY = (
     "phase", "current", "status", "held", "abandoned", "degraded", "runs", "updated_ms", "holder",
@@ -122,13 +119,3 @@ def no_history(where: str) -> StoreUnavailable:
     return StoreUnavailable(
         f"there is no history at {where}", hint="Record a build with `toolkit run`, or name the store with --store."
     )
-
-
-def packed(shapes: frozenset[int]) -> bytes:
-    """Write line shapes as 64-bit little-endian numbers; struct.error when one does not fit."""
-    kept = sorted(shapes)[:MOST_SHAPES]
-    return pack(f"<{len(kept)}Q", *kept)
-
-
-def unpacked(data: bytes) -> tuple[int, ...]:
-    return unpack(f"<{len(data) // 8}Q", data)

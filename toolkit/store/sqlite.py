@@ -38,11 +38,6 @@ TAKE_OVER = """
     where build = ?1 and (?2 is null or token = ?2) returning token
 """
 RENEW = "update build set renewed_ms = ? where build = ? and token = ?"
-REMEMBER = "insert into familiar (pipeline, state, shapes) values (?, ?, ?)"
-FORGET = """
-    delete from familiar where pipeline = ?1 and state = ?2 and id not in
-        (select id from familiar where pipeline = ?1 and state = ?2 order by id desc limit ?3)
-"""
 
 TURNED_AWAY = (apsw.SQLITE_CONSTRAINT_TRIGGER, apsw.SQLITE_CONSTRAINT_UNIQUE)
 """How the database says that another writer has the build: by its token, or by the number of the event."""
@@ -132,16 +127,6 @@ class SqliteStore(Reading):
         from toolkit.store.sqlite_import import import_builds
 
         return import_builds(self, histories)
-
-    def remember_familiar(self, pipeline: str | None, state: int, shapes: Iterable[int], keep_last: int = 5) -> None:
-        """Keep the line shapes of one success."""
-        name, data = rows.plain(pipeline or ""), rows.packed(frozenset(shapes))
-
-        def work() -> None:
-            self.connection.execute(REMEMBER, (name, state, data))
-            self.connection.execute(FORGET, (name, state, keep_last))
-
-        self.transact(work)
 
     def check(self) -> list[str]:
         """Look for faults."""

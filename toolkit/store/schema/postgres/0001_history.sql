@@ -55,15 +55,6 @@ create table event (
 
 create index event_by_batch on event (batch) where seq = 1 or build = '@project';
 
-create table familiar (
-    id bigint generated always as identity primary key,
-    pipeline text not null,
-    state bigint not null,
-    shapes bytea not null        -- of one success: 64-bit little-endian numbers
-);
-
-create index familiar_by_state on familiar (pipeline, state);
-
 create function only_the_present_writer() returns trigger language plpgsql as $$
 begin
     if new.build <> '@project' and new.token is distinct from (select token from build where build = new.build) then

@@ -56,12 +56,3 @@ create trigger event_is_never_removed before delete on event
 begin
     select raise(abort, 'facts are never removed');
 end;
-
-create table familiar (
-    id integer primary key,
-    pipeline text not null,
-    state integer not null,
-    shapes blob not null         -- of one success: 64-bit little-endian numbers
-) strict;
-
-create index familiar_by_state on familiar (pipeline, state);
