@@ -90,7 +90,7 @@ def recommend(
     if now is not None:
         known = known.filter(pl.col("began").is_null() | (pl.col("began") <= now))
     if pipeline is None:
-        pipeline = _largest(known)
+        pipeline = fails_most(known)
     ours = known.filter(pl.col("pipeline") == pipeline)
     told = episodes(known)
     failures = told.filter(pl.col("pipeline") == pipeline)
@@ -194,7 +194,8 @@ def _group(row: Mapping[str, object]) -> Group:
     return Group(str(row["pipeline"]), state, str(row["class"]), None if signature == REST else signature)
 
 
-def _largest(known: pl.DataFrame) -> str:
+def fails_most(known: pl.DataFrame) -> str:
+    """Name the pipeline with the most failures, of equal ones the one with more builds; empty when there is none."""
     failed = (pl.col("status") == "failed").sum().alias("failed")
     sizes = known.group_by("pipeline").agg(failed, pl.col("build").n_unique())
     ordered = sizes.sort("failed", "build", "pipeline", descending=[True, True, False])

@@ -12,7 +12,7 @@ from analysis.attempts import tidy, understood
 from analysis.costs import costs
 from analysis.episodes import episodes
 from analysis.preview import Compared, Preview
-from analysis.recommend import Learnt, grouped, learn
+from analysis.recommend import Learnt, fails_most, grouped, learn
 from analysis.splice import Decide, Draw, Outcome, Step, Walk
 from analysis.statistics import interval
 from analysis.waits import Prices
@@ -52,7 +52,7 @@ def replay(  # noqa: PLR0913 - what a replay may depend on
     replacement; a replay under the decisions that were made has intervals of no width.
     """
     known = understood(tidy(attempts))
-    pipeline = pipeline if pipeline is not None else _busiest(known)
+    pipeline = pipeline if pipeline is not None else fails_most(known)
     ours_only = pl.col("pipeline") == pipeline
     ours = known.filter(ours_only)
     told = episodes(known)
@@ -127,13 +127,6 @@ def _step(row: Mapping[str, Any]) -> Step:
 
 def _action(decision: str | None) -> str | None:
     return json.loads(decision).get("action") if decision else None
-
-
-def _busiest(known: pl.DataFrame) -> str:
-    sizes = (
-        known.group_by("pipeline").agg(pl.col("build").n_unique()).sort("build", "pipeline", descending=[True, False])
-    )
-    return str(sizes["pipeline"][0]) if sizes.height else ""
 
 
 def _calm(ours: pl.DataFrame, failing: set[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -24,6 +24,7 @@ from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
     from analysis.history import History
+    from analysis.waits import Prices
     from analysis.watch import Watched
     from toolkit.core.events import Event
     from toolkit.project import Project
@@ -155,6 +156,17 @@ def sql(
         sys.stdout.write(frame.write_csv())
     else:
         print_table(frame.columns, [list(row) for row in frame.iter_rows()])
+
+
+def prices_of(project: Project) -> Prices:
+    """Give what time costs, as the project says, in the units of the analysis."""
+    from analysis.waits import Prices
+
+    paid = project.prices
+    return Prices(
+        hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention,
+        response_hours=paid.response / 3600,
+    )  # fmt: skip
 
 
 def tables_of(project: Project, store: str | None, work: Work = NOBODY_WATCHES) -> History:

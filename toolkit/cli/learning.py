@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.data import tables_of, watch_over
+from toolkit.cli.data import prices_of, tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from analysis.waits import Prices
-    from toolkit.project import Project
+    pass
 
 
 def register(cli: typer.Typer) -> None:
@@ -64,7 +63,12 @@ def report(
         work.stage("looking at rules, hosts and outages")
         watched = watch_over(tables, here)
         learnt = study(
-            tables.attempts().collect(), here.policy, states, pipeline=pipeline, prices=_prices(here), stage=work.stage
+            tables.attempts().collect(),
+            here.policy,
+            states,
+            pipeline=pipeline,
+            prices=prices_of(here),
+            stage=work.stage,
         )
         work.stage("adding up")
         findings = find(
@@ -124,7 +128,7 @@ def recommend(
     with telling() as work, tables_of(here, store, work) as tables:
         work.stage("learning from failures")
         advice = distrusted(
-            advise(tables.attempts().collect(), pipeline=pipeline, prices=_prices(here)),
+            advise(tables.attempts().collect(), pipeline=pipeline, prices=prices_of(here)),
             taints_of(here, store).values(),
         )
     if apply:
@@ -137,16 +141,6 @@ def recommend(
         from toolkit.cli.advice import show
 
         show(advice, explain)
-
-
-def _prices(project: Project) -> Prices:
-    from analysis.waits import Prices
-
-    paid = project.prices
-    return Prices(
-        hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention,
-        response_hours=paid.response / 3600,
-    )  # fmt: skip
 
 
 def _write(path: str, text: str) -> None:

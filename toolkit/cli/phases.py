@@ -257,12 +257,12 @@ def apply_recommendation(project: Project, store: str | None, advice: Recommenda
 def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
     from analysis.ready import ready as judge
     from analysis.recommend import recommend
-    from toolkit.cli.data import tables_of
+    from toolkit.cli.data import prices_of, tables_of
 
     with tables_of(project, store) as tables:
         attempts, builds = tables.attempts().collect(), tables.builds().collect()
     ours = project.pipeline.name if project.pipeline.name in attempts["pipeline"] else None
-    advice = recommend(attempts, pipeline=ours)
+    advice = recommend(attempts, pipeline=ours, prices=prices_of(project))
     replayed = replayed_under(project, store, wanted, pipeline=ours) if attempts.height else None
     policy = project.policy.but(every_state=wanted == "full-resume")
     covered = {

@@ -28,7 +28,7 @@ def preview(
         typer.Option(metavar="FILE", help="Take rules, strategies, budget and states from this file."),
     ] = None,
     as_json: JsonOption = False,
-    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one with the most builds.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one that fails most.")] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -61,14 +61,17 @@ def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline
     """Replay a pipeline's builds (None: of the one with the most) under a phase and the project's policy."""
     from analysis.replay import replay
     from phases import phase as phase_named
-    from toolkit.cli.data import tables_of
+    from toolkit.cli.data import prices_of, tables_of
     from toolkit.cli.progress import telling
 
     with telling() as work, tables_of(project, store, work) as tables:
         work.stage(f"replaying under {wanted}")
         attempts = tables.attempts().collect()
         states = {each.code: each for each in project.states}
-        return replay(attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states)
+        return replay(
+            attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states,
+            prices=prices_of(project),
+        )  # fmt: skip
 
 
 def canonical_phase(text: str) -> PhaseName:
