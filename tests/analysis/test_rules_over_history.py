@@ -128,7 +128,8 @@ def test_rules_are_watched_on_the_logs_of_successes(tmp_path: Path) -> None:
     found = watch(attempts(*good, bad), (BROKER,), logs, tmp_path)
 
     assert [(each.rule, each.own, each.matched, each.successes) for each in found.worthless] == [
-        ("vmforge.broker", True, 3, 12)
+        ("broad.network", False, 3, 12),  # a lost handshake near the end of an output
+        ("vmforge.broker", True, 3, 12),
     ]
     assert found.lines[0].startswith("rule vmforge.broker also matches 3 of 12 successful attempts")
     assert logs.read_so_far == 12
