@@ -132,6 +132,28 @@ def test_documented_commands_exist() -> None:
     assert unknown == set()
 
 
+@command_line
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_scripts_opening_lines_work_where_we_are_not_installed(shell: str, tmp_path: Path) -> None:
+    """A script with states, opened as README and `toolkit shell --help` say, just runs where nobody has the toolkit."""
+    page = next(each for each in snippets(ROOT / "README.md") if "toolkit shell" in each and "kickstart" in each)
+    said = re.findall(r"^    (.*)$", toolkit("shell", "--help").stdout, re.MULTILINE)
+    opening = (
+        page[: page.index("\nstate 5 ")],
+        "\n".join(said[: next(at for at, x in enumerate(said) if "state 5 " in x)]),
+    )
+
+    for each in opening:
+        script = (
+            f'set -eu\n{each}\nkick() {{ id=42; }}\nstate 5 kickstart -- kick\nstate_output IMAGE="$id"\necho "$IMAGE"'
+        )
+        ended = subprocess.run(
+            [shutil.which(shell) or shell, "-c", script],
+            env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "42\n", "")
+
+
 def snippets(page: Path) -> list[str]:
     """Give what a Markdown page sets in code type: fenced blocks and inline spans."""
     text = page.read_text()

@@ -183,6 +183,29 @@ def test_a_reused_state_gives_its_values_again(shell: list[str], tmp_path: Path)
         assert run(shell, 'set -eu\nstate 5 x -- false\nprintf "%s\\n" "$IMAGE_ID"', environment) == (0, out, "")
 
 
+def test_what_a_reused_state_did_not_set_keeps_its_value(shell: list[str], tmp_path: Path) -> None:
+    """Handing over what a reused step did not set leaves the remembered value; elsewhere empty is empty."""
+    script = """set -e
+state 5 x -- false
+state_output IMAGE_ID="$id"
+state_output OTHER=new
+echo "$IMAGE_ID $OTHER"
+state 6 y -- true
+state_output IMAGE_ID=
+echo "$IMAGE_ID."
+"""
+
+    def answer(request: Request, wire: Wire) -> str:
+        if request.code == "5":
+            wire.leave_values(request.slot, {"IMAGE_ID": "42", "OTHER": "old"})
+            return "reuse values"
+        return f"run {request.code} - - -" if request.verb == "begin" else "done 0"
+
+    with supervisor(tmp_path, answer) as (environment, asked):
+        assert run(shell, script, environment) == (0, "42 new\n.\n", "")
+    assert [each.text for each in asked if each.verb == "output"] == ["OTHER=new", "IMAGE_ID="]
+
+
 def test_stop_ends_the_script(shell: list[str], tmp_path: Path) -> None:
     """When a build has to stop, the script ends with the code it is given."""
     with supervisor(tmp_path, lambda *_: "stop 3") as (environment, _):

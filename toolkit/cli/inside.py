@@ -97,7 +97,19 @@ def shell(path: Annotated[bool, typer.Option("--path", help="Print where it is i
 
     Put this at the top of a script; it keeps working where the toolkit is not installed:
 
-      command -v toolkit >/dev/null && eval "$(toolkit shell)"
+      command -v toolkit >/dev/null && eval "$(toolkit shell)" || {
+
+        state() { while [ "$1" != -- ]; do shift; done; shift; "$@"; }
+
+        state_output() { export "$@"; }
+
+      }
+
+    Then say before each step which state it is, and behind it which values a reused state has to give again:
+
+      state 5 kickstart -- ./kickstart.sh --vm green
+
+      state_output IMAGE_ID="${id-}"
     """
     from toolkit.cli.light_shell import shell_light
 

@@ -20,11 +20,12 @@ state() {
         return 2
     fi
     shift
+    __tk_reused=
     __tk_ask begin "$__tk_code" "$__tk_name"
     while :; do
         case $__tk_reply in
         'run '* | 'again '*) __tk_prepare "$__tk_code" ;;
-        'reuse'*) __tk_restore; { __tk_trace; return 0; } 2>/dev/null ;;
+        'reuse'*) __tk_restore; __tk_reused=yes; { __tk_trace; return 0; } 2>/dev/null ;;
         'stop '*) exit "${__tk_reply#stop }" ;;
         'done '*) { __tk_trace; return "${__tk_reply#done }"; } 2>/dev/null ;;
         *)
@@ -56,12 +57,17 @@ state() {
 }
 
 state_output() {
-    local __tk_pair
+    local __tk_pair __tk_old
     for __tk_pair in "$@"; do
         case $__tk_pair in
         [A-Za-z_]*=*) ;;
         *) echo "state_output: usage: state_output NAME=VALUE..." >&2; return 2 ;;
         esac
+        # A state that was reused has set nothing: what is empty behind it must not wipe out what it gave when it ran.
+        if [ -n "${__tk_reused-}" ] && [ -z "${__tk_pair#*=}" ]; then
+            eval "__tk_old=\${${__tk_pair%%=*}-}"
+            [ -z "$__tk_old" ] || continue
+        fi
         eval "${__tk_pair%%=*}=\${__tk_pair#*=}"
         __tk_output "$__tk_pair"
     done
