@@ -200,8 +200,7 @@ class Walk:
             ways = [share * (1 - each) for share, each in zip(ways, passing, strict=True)]
             ways = [share / max(sum(ways), 1e-12) for share in ways]
             self._pass_time(step.duration, step.duration, seen=False)
-            if in_place:
-                self.outcome.futile += 1
+            self.outcome.futile += isinstance(action, Retry)
         return self._hold(at)
 
     def _asked(self, step: Step) -> Action:

@@ -125,6 +125,13 @@ def test_a_resume_goes_on_where_it_failed() -> None:
     assert preview.machine_hours.replayed.mean < preview.machine_hours.recorded
 
 
+def test_a_resume_in_vain_is_no_retry_in_vain() -> None:
+    """Going on at the failed state is what a person or CI does: it counts among the retries neither made nor futile."""
+    preview = replay(history("stuck"), resumes, Policy(), phase="full-resume")
+
+    assert preview.retries == preview.futile_retries == 0
+
+
 def test_a_hold_waits_for_a_person() -> None:
     """Each failure that is held is counted and costs the person's time."""
     preview = replay(history(), always_hold, Policy(), phase="full-resume")
