@@ -29,6 +29,9 @@ echo shipped
 """
 
 
+SOON = '[strategies.soon]\non = ["network"]\nwait = "10ms"\n'
+
+
 def held(shell: Shell) -> str:
     """Run a build into its hold; gives how it is called."""
     (shell.folder / "toolkit.toml").write_text(STATES)
@@ -75,7 +78,7 @@ def test_a_state_done_by_hand_is_looked_at_first(shell: Shell) -> None:
     (shell.folder / "report.xml").write_text("failed\n")
     assert "grep -q passed report.xml` ended with 1" in shell.run("skip", "-m", "by hand")[2]
     (shell.folder / "report.xml").write_text("passed\n")
-    assert shell.run("skip", "-m", "by hand")[0] == 0
+    assert shell.run("skip", "-m", "by hand") == (0, "b-0001 counts state 70 as done by hand\n", "")
     assert shell.json("builds", "--held") == {"builds": []}
     assert (70, "skipped", None) in shell.statuses("b-0001")
     assert shell.run("resume")[:2] == (0, "shipped\n")
@@ -89,6 +92,45 @@ def test_a_build_that_is_given_up_is_not_continued(shell: Shell) -> None:
     (shell.folder / "fixed").touch()
     assert shell.run("run", "--", build)[0] == 0
     assert [each["build"] for each in shell.json("builds")["builds"]] == ["b-0001", "b-0002"]
+
+
+def test_a_build_that_is_given_up_waits_for_nobody(shell: Shell) -> None:
+    """What is abandoned is neither held nor skipped: nothing could go on at its release."""
+    held(shell)
+    assert shell.run("abandon")[0] == 0
+    for asked in (("hold", "-m", "looking"), ("skip", "--state", "70", "-m", "by hand")):
+        code, _, error = shell.run(*asked)
+        assert (code, error.splitlines()) == (
+            6,
+            [
+                "error: build b-0001 is abandoned: nothing of it waits for a person",
+                "hint: Begin another with `toolkit run --build new`.",
+            ],
+        )
+    assert shell.json("builds", "--held") == {"builds": []}
+
+
+def test_a_hold_behind_a_completed_state_advises_what_can_be_done(shell: Shell) -> None:
+    """Where a build failed behind a state, nothing is to be skipped, and no older failure's log is what to look at."""
+    (shell.folder / "toolkit.toml").write_text(
+        'phase = "full-resume"\n[[states]]\ncode = 5\nstrategy = "soon"\n' + SOON
+    )
+    once = "once() { [ -e tried ] || { touch tried; echo 'curl: (28) Connection timed out'; return 28; }; }\n"
+    build = shell.script("build.sh", "#!/bin/bash\n" + HELPER + once + "state 5 first -- once\nexit 3\n")
+    assert shell.run("run", "--", build)[0] == 3
+    assert shell.run("hold", "-m", "looking")[0] == 0
+    told = shell.run("status")[1]
+    assert "log:      toolkit logs b-0001\n" in told
+    assert "toolkit resume goes on behind state 5" in told
+    assert "toolkit skip" not in told
+    code, _, error = shell.run("skip", "-m", "by hand")
+    assert (code, error.splitlines()) == (
+        6,
+        [
+            "error: state 5 of build b-0001 needs no skipping: it is completed",
+            "hint: Name the state that was done by hand: --state CODE.",
+        ],
+    )
 
 
 def test_a_person_may_hold_a_build(shell: Shell) -> None:
@@ -105,8 +147,7 @@ def test_a_person_may_hold_a_build(shell: Shell) -> None:
 def test_a_phase_reaches_a_running_build_at_its_next_state(shell: Shell) -> None:
     """A change of phase never touches the attempt under way; the next state follows it; who did it is recorded."""
     states = '[[states]]\ncode = 5\nstrategy = "soon"\n[[states]]\ncode = 10\nstrategy = "soon"\n'
-    soon = '[strategies.soon]\non = ["network"]\nwait = "10ms"\n'
-    (shell.folder / "toolkit.toml").write_text(f'phase = "track-only"\n{states}{soon}')
+    (shell.folder / "toolkit.toml").write_text(f'phase = "track-only"\n{states}{SOON}')
     times_out = 'echo "curl: (28) Connection timed out"; return 28'
     build = shell.script(
         "build.sh",

@@ -113,7 +113,7 @@ def skip(
       toolkit skip b-0007 --state 70 -m "checked on the machine itself"
     """
     wish = wishes.skip(me(), note, state, open_project(project))
-    _say(build, wish, "counts the state as done by hand", as_json, project, store)
+    _say(build, wish, "counts state {state} as done by hand", as_json, project, store)
 
 
 def abandon(
@@ -138,7 +138,7 @@ def _say(
     if as_json:
         print_json(build_record(progress))
     else:
-        print(f"{progress.build} {said}")
+        print(f"{progress.build} {said.format(state=progress.current)}")
 
 
 def _wished(build: str | None, wish: Wish, project: str | None, store: str | None) -> Progress:

@@ -111,7 +111,7 @@ def rollback_notice(progress: Progress, phase: str, back_to: str, why: str) -> N
 
 def way_in(progress: Progress, state: StateConfig, *, host: str, directory: str | None) -> tuple[str, ...]:
     """Say where to look: the log, the folder, and what the project says about getting in."""
-    failed = _last_failure(progress, state.code)
+    failed = None if progress.states.get(state.code) == "completed" else _last_failure(progress, state.code)
     return (
         *_log(progress, failed),
         *_where(host, directory),
@@ -122,13 +122,17 @@ def way_in(progress: Progress, state: StateConfig, *, host: str, directory: str 
 def next_steps(progress: Progress) -> tuple[str, ...]:
     """Say what can be done about a held build, and what happens then."""
     build, code = progress.build, "CODE" if progress.hold is None else progress.hold.state
+    done = progress.hold is not None and progress.states.get(progress.hold.state) == "completed"
     goes_on = (
-        f"toolkit resume goes on at state {code}, toolkit run "
+        f"toolkit resume goes on {'behind' if done else 'at'} state {code}, toolkit run "
         f"{'too' if progress.phase == 'full-resume' else 'starts at the first state'}"
+    )
+    by_hand = (
+        f"by hand:  toolkit skip {build} --state {code} -m HOW      counts it as done; toolkit resume goes on behind"
     )
     return (
         f"mended:   toolkit release {build} -m WHY      {goes_on}",
-        f"by hand:  toolkit skip {build} --state {code} -m HOW      counts it as done; toolkit resume goes on behind",
+        *(() if done else (by_hand,)),
         f"hopeless: toolkit abandon {build} -m WHY      the next run begins a new build",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolkit.core import events as ev
 from toolkit.errors import NotFound, Refused, UsageError
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     Wish = Callable[[Progress], Facts]
 
 
+_ANOTHER: Final = "Begin another with `toolkit run --build new`."
+
+
 def hold(by: str, note: str | None) -> Wish:
     """Keep a build at its failed state."""
 
     def facts(progress: Progress) -> Facts:
-        if progress.status == "completed":
-            raise Refused(f"build {progress.build} is completed: there is nothing to hold")
+        _refuse_ended(progress)
         reason = note or "a person asked for it"
         return (ev.BuildHeld(build=progress.build, ts_ms=now_ms(), state=progress.current or 0, reason=reason, by=by),)
 
@@ -51,10 +53,15 @@ def skip(by: str, note: str | None, state: int | None, project: Project) -> Wish
         raise UsageError("a state is skipped for a reason", hint='Say how it was done by hand: -m "…".')
 
     def facts(progress: Progress) -> Facts:
+        _refuse_ended(progress)
         held_at = progress.hold.state if progress.held and progress.hold is not None else None
         code = (progress.current if held_at is None else held_at) if state is None else state
         if code is None or progress.states.get(code) == "completed":
-            raise Refused(f"state {code} of build {progress.build} needs no skipping: it is completed")
+            done = f"state {code} of build {progress.build} needs no skipping: it is completed"
+            raise Refused(
+                f"build {progress.build} stands at no state" if code is None else done,
+                hint="Name the state that was done by hand: --state CODE.",
+            )
         if wrong := _not_done(progress, project, code):
             raise Refused(f"state {code} is not done: {wrong}", hint="Finish it by hand, then skip it.")
         skipped = ev.StateSkipped(
@@ -66,6 +73,13 @@ def skip(by: str, note: str | None, state: int | None, project: Project) -> Wish
         return skipped, ev.BuildReleased(build=progress.build, ts_ms=now_ms(), by=by, note=note)
 
     return facts
+
+
+def _refuse_ended(progress: Progress) -> None:
+    """Refused when a build is done or given up: nobody waits for it, and nothing of it is left to decide."""
+    if progress.abandoned or progress.status == "completed":
+        ended = "abandoned" if progress.abandoned else "completed"
+        raise Refused(f"build {progress.build} is {ended}: nothing of it waits for a person", hint=_ANOTHER)
 
 
 def _not_done(progress: Progress, project: Project, code: int) -> str:
@@ -86,7 +100,7 @@ def abandon(by: str, note: str | None) -> Wish:
 
     def facts(progress: Progress) -> Facts:
         if progress.status == "completed":
-            raise Refused(f"build {progress.build} is completed: there is nothing to abandon")
+            raise Refused(f"build {progress.build} is completed: there is nothing to abandon", hint=_ANOTHER)
         return (ev.BuildAbandoned(build=progress.build, ts_ms=now_ms(), by=by, note=note),)
 
     return facts
