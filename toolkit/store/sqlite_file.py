@@ -88,7 +88,15 @@ def explained(error: apsw.Error, path: str) -> StoreUnavailable:
 
 
 def _is_missing(path: str) -> bool:
-    """Tell whether there is nothing yet; StoreUnavailable for what is no plain file."""
+    """Tell whether there is nothing yet; StoreUnavailable for what is no plain file in a folder of its own.
+
+    A link in place of our folder is refused: builds run as root, and whoever put it there would choose where we write.
+    """
+    folder = os.path.dirname(path)
+    if os.path.basename(folder) == OUR_OWN_FOLDER and os.path.islink(folder):
+        raise StoreUnavailable(
+            f"{folder} is a symbolic link", hint="Make it a folder, or name a store elsewhere with --store."
+        )
     try:
         found = os.lstat(path)
     except FileNotFoundError:
