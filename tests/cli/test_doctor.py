@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.transcripts import Shell
 
@@ -19,6 +21,14 @@ strategy = "expensive"
 
 def test_a_folder_without_anything_is_well(shell: Shell) -> None:
     """Neither a configuration nor a history is asked for before there is something to check."""
+    assert shell.run("doctor") == (0, "all is well\n", "")
+
+
+@pytest.mark.parametrize("phase", ["track-only", "selective-retry", "full-resume"])
+def test_a_project_without_states_is_well_in_every_phase(shell: Shell, phase: str) -> None:
+    """What `init` writes names no states and no rules, so there is nothing that could try again."""
+    assert shell.run("init")[0] == 0
+    assert shell.run("phase", "set", phase, "--force")[0] == 0
     assert shell.run("doctor") == (0, "all is well\n", "")
 
 

@@ -104,7 +104,7 @@ def _ours(project: Project) -> int:
         policy = project.policy
         strategies = (policy.strategy_of(state) for state in project.states)
         rules = (rule.max_attempts for rule in policy.rules if rule.action == "retry")
-        most = max(1, *rules, *(each.max_attempts for each in strategies if each is not None))
+        most = max((most, *rules, *(each.max_attempts for each in strategies if each is not None)))
     return most * (1 + project.pipeline.restarts)
 
 
