@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,3 +134,29 @@ def test_what_is_asked_wrongly(shell: Shell, arguments: list[str], code: int, sa
     assert error.startswith("error: ")
     assert said in error.splitlines()[0]
     assert error.splitlines()[1].startswith("hint: ")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("export", "-o"), ("export", "--parquet"), ("report", "--html"), ("report", "--csv"), ("demo",)],
+    ids=" ".join,
+)
+def test_what_cannot_be_written_is_said(shell: Shell, asked: tuple[str, ...]) -> None:
+    """A file or folder that cannot be made is a mistake with a remedy, and nothing half is left."""
+    assert shell.run("run", "--", "true")[0] == 0
+    (shell.folder / "file").write_text("in the way\n")
+    code, out, error = shell.run(*asked, "file/deeper")
+    assert (code, out) == (2, "")
+    assert error.startswith("error: cannot write file/deeper: Not a directory\nhint: Name a ")
+    assert not (shell.folder / "file/deeper.part").exists()
+
+
+def test_a_bug_of_ours_has_an_exit_code_of_its_own() -> None:
+    """What nobody foresaw ends with 70, with the trace that we need and a word to whoever sees it."""
+    broken = "def broken() -> None:\n    raise ValueError('no idea')"
+    broken = f"from toolkit.cli import app\n@app.cli.command()\n{broken}\napp.app()"
+    ended = subprocess.run([sys.executable, "-c", broken, "broken"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (70, "")
+    assert "Traceback" in ended.stderr
+    assert ended.stderr.splitlines()[-2] == "error: this is a bug of ours: ValueError: no idea"
+    assert ended.stderr.splitlines()[-1].startswith("hint: ")

@@ -54,7 +54,21 @@ def app() -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         code = 141
+    except Exception as error:  # noqa: BLE001 - the last place where what nobody foresaw gets its exit code
+        code = _bug(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _bug(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    print(f"error: this is a bug of ours: {type(error).__name__}: {error}", file=sys.stderr)
+    print(
+        "hint: Tell us what you did, with the lines above; `toolkit doctor` says whether the store is sound.",
+        file=sys.stderr,
+    )
+    return 70
 
 
 def _usage(error: TyperException) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli.ci import make_folder, write_whole
 from toolkit.cli.opening import (
     JsonOption,
     ProjectOption,
@@ -113,19 +114,12 @@ def export(
         return
     if parquet is not None:
         with tables_of(here, store) as tables:
-            os.makedirs(parquet, exist_ok=True)
+            make_folder(parquet)
             for name in ("events", "attempts", "runs", "builds"):
                 getattr(tables, name)().sink_parquet(os.path.join(parquet, f"{name}.parquet"))
         return
     lines = (json.dumps(line, ensure_ascii=False) for line in _exported(here, store, build))
-    if output is None:
-        for line in lines:
-            print(line)
-        return
-    part = f"{output}.part"
-    with open(part, "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
-    os.replace(part, output)
+    write_whole("-" if output is None else output, (f"{line}\n" for line in lines))
 
 
 def sql(

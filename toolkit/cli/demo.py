@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.ci import make_folder
 from toolkit.errors import UsageError
 
 
@@ -36,5 +37,5 @@ def demo(
     if folder is not None and os.path.isdir(folder) and os.listdir(folder):
         raise UsageError(f"the folder {folder} is not empty", hint="Name a new one.")
     where = folder or tempfile.mkdtemp(prefix="toolkit-demo-")
-    os.makedirs(where, exist_ok=True)
+    make_folder(where)
     return tell(where, sys.stdout)

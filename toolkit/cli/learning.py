@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli.ci import write_whole
 from toolkit.cli.data import prices_of, tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
-from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     pass
@@ -89,11 +87,11 @@ def report(
         if markdown is not None:
             from analysis.report.markdown import render
 
-            _write(markdown, render(findings))
+            write_whole(markdown, render(findings))
         if html is not None:
             from analysis.report.html import render as page
 
-            _write(html, page(findings))
+            write_whole(html, page(findings))
         return
     from analysis.report.terminal import show
 
@@ -141,21 +139,3 @@ def recommend(
         from toolkit.cli.advice import show
 
         show(advice, explain)
-
-
-def _write(path: str, text: str) -> None:
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    part = f"{path}.part"
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(part, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(part)
-        if isinstance(error, OSError):
-            hint = "Name a file in a folder that can be written."
-            raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
-        raise
