@@ -112,3 +112,19 @@ def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
     code, _, error = shell.run("phase", "preview", "--policy", "tried.toml")
     assert code == 3
     assert error.startswith("error: tried.toml:2: policy.id")
+
+
+def test_every_command_about_a_project_may_be_told_of_a_store(shell: Shell) -> None:
+    """`--store` may always be given beside `--project`, also where the history has nothing to say."""
+    where = ("--project", ".", "--store", "sqlite:///elsewhere.db")
+    assert shell.run("init", *where)[0] == 0
+    assert shell.run("phase", "explain", "--state", "5", "--failure", "net.timeout", *where)[0] == 0
+    assert not (shell.folder / "elsewhere.db").exists()
+
+
+def test_a_preview_wants_to_know_of_what(shell: Shell) -> None:
+    """Neither a phase nor a policy is a mistake; a policy alone is replayed under selective-retry, as the help says."""
+    assert shell.run("run", "--", "true")[0] == 0
+    (shell.folder / "toolkit.toml").write_text(FILE)
+    assert shell.run("phase", "preview")[0] == 2
+    assert shell.json("phase", "preview", "--policy", "toolkit.toml")["phase"] == "selective-retry"

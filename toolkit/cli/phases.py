@@ -195,6 +195,7 @@ def explain(
     ],
     as_json: JsonOption = False,
     project: ProjectOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Say which rule would answer a first failure of a state in each phase, and why the others would not.
 
@@ -202,6 +203,7 @@ def explain(
 
       toolkit phase explain --state 5 --failure net.timeout
     """
+    del store  # every command takes it, so that a wrapper may always give it; rules alone answer here
     from toolkit.cli.explaining import explained, print_explained
 
     here = open_project(project)

@@ -21,7 +21,8 @@ PhaseArgument = Annotated[
 
 def preview(
     name: Annotated[
-        str | None, typer.Argument(metavar="[PHASE]", help="As in `phase set`; selective-retry when left away.")
+        str | None,
+        typer.Argument(metavar="[PHASE]", help="As in `phase set`; with --policy alone it is selective-retry."),
     ] = None,
     policy: Annotated[
         str | None,

@@ -25,6 +25,7 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a toolkit.toml that is there.")] = False,
     project: ProjectOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Write a commented toolkit.toml for this folder; its phase is track-only, which changes nothing.
 
@@ -34,6 +35,7 @@ def init(
 
       toolkit init --from-log last-build.log
     """
+    del store  # every command takes it, so that a wrapper may always give it; here there is nothing to look up yet
     from toolkit.configure.init import propose_from_log, template
     from toolkit.project import FILE
 
