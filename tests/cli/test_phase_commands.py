@@ -128,3 +128,15 @@ def test_a_preview_wants_to_know_of_what(shell: Shell) -> None:
     (shell.folder / "toolkit.toml").write_text(FILE)
     assert shell.run("phase", "preview")[0] == 2
     assert shell.json("phase", "preview", "--policy", "toolkit.toml")["phase"] == "selective-retry"
+
+
+def test_applying_a_recommendation_can_be_read_by_a_script(shell: Shell) -> None:
+    """`recommend --apply --json` prints the recommendation and the ids of the rules written, and nothing else."""
+    (shell.folder / "toolkit.toml").write_text(FILE)
+    (shell.folder / "build.sh").write_text("echo '::state 5 started::'; echo 'curl: (28) timed out'; exit 28\n")
+    assert shell.run("run", "--", "sh", "build.sh")[0] == 28
+    advice = shell.json("recommend", "--apply")
+    assert advice["applied"]
+    for rule in advice["applied"]:
+        assert f'id = "{rule}"' in (shell.folder / "toolkit.toml").read_text()
+    assert [each["code"] for each in advice["states"]] == [5]

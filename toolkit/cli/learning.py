@@ -132,7 +132,13 @@ def recommend(
     if apply:
         from toolkit.cli.phases import apply_recommendation
 
-        apply_recommendation(here, store, advice)
+        written = apply_recommendation(here, store, advice)
+        if as_json:
+            print_json({**advice.shape(), "applied": written})
+        elif written:
+            print(f"{len(written)} rules written into toolkit.toml: {', '.join(written)}")
+        else:
+            print("there is nothing to write: not enough evidence for any rule yet")
     elif as_json:
         print_json(advice.shape())
     else:

@@ -241,19 +241,17 @@ def rollback(
     print(f"phase {here.phase} -> {before}")
 
 
-def apply_recommendation(project: Project, store: str | None, advice: Recommendation) -> None:
-    """Write recommended rules into toolkit.toml and record that it was done."""
+def apply_recommendation(project: Project, store: str | None, advice: Recommendation) -> list[str]:
+    """Write recommended rules into toolkit.toml and record that it was done; gives their ids."""
     from toolkit.configure.edit import apply_rules
     from toolkit.core.events import PROJECT, PolicyApplied
     from toolkit.project import FILE
 
     written = apply_rules(project.file or os.path.join(project.directory, FILE), advice.shape())
-    if not written:
-        print("there is nothing to write: not enough evidence for any rule yet")
-        return
-    with history_of(project, store, create=True) as kept:
-        kept.append_project(PolicyApplied(build=PROJECT, ts_ms=_now(), by=_me(), rules=tuple(written)))
-    print(f"{len(written)} rules written into toolkit.toml: {', '.join(written)}")
+    if written:
+        with history_of(project, store, create=True) as kept:
+            kept.append_project(PolicyApplied(build=PROJECT, ts_ms=_now(), by=_me(), rules=tuple(written)))
+    return written
 
 
 def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
