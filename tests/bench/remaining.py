@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from analysis.remaining import Passage
 
-DATA = Path(os.environ.get("TOOLKIT_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = os.environ.get("TOOLKIT_BENCH_DATA")
 NAMES = ("ozone-early.jsonl", "ratis.jsonl")
 EVERY = 5
 
 
 def recorded(name: str) -> list[Sequence[ev.Event]]:
     """Give the builds of a recorded history, oldest first; none where it is not to be had."""
-    found = next((path for path in sorted(DATA.rglob(f"{name}*"))), None)
+    found = next(iter(sorted(Path(DATA).rglob(f"{name}*"))), None) if DATA else None
     if found is None:
         return []
     with tempfile.TemporaryDirectory() as folder:
