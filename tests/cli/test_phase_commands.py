@@ -36,6 +36,9 @@ def test_moving_up_asks_for_evidence(shell: Shell) -> None:
     ]
     assert shell.run("phase", "rollback")[0] == 0
     assert shell.json("phase", "show")["phase"] == "track-only"
+    code, _, error = shell.run("phase", "rollback")
+    assert (code, error.splitlines()[0]) == (6, "error: the last change was taken back already")
+    assert shell.json("phase", "show")["phase"] == "track-only"
 
 
 def test_single_states_may_go_ahead(shell: Shell) -> None:

@@ -232,6 +232,10 @@ def rollback(
     changes = _changes(here, store)
     if not changes or changes[-1].before is None or here.file is None:
         raise Refused("there is no change of phase to take back", hint="See `toolkit phase history`.")
+    if changes[-1].rolled_back:
+        raise Refused(
+            "the last change was taken back already", hint="Move up with `toolkit phase set`, which asks `phase ready`."
+        )
     before = changes[-1].before
     if here.share < 1:
         end_trial(here.file)
