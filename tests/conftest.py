@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -14,3 +15,8 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 # The tests may themselves run under the toolkit, or in the shell of someone who uses it.
 for name in [name for name in os.environ if name.startswith("TOOLKIT_")]:
     del os.environ[name]
+
+# What nohup(1), or a shell that starts us in the background, has ignored would be ignored in every scene of signals.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)

@@ -95,10 +95,10 @@ def on_screen(script: str, folder: Path, wrapper: str, steps: Sequence[Step], sh
     (folder / "script").write_text(f"W='{wrapper}'\nPS1='$ '\n{PRELUDE}\n{script}")
     pid, master = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         os.chdir(folder)
         os.execvpe(shell[0], [*shell, "script"], {**ENVIRONMENT, "TERM": "xterm"})  # noqa: S606 - the shell itself
     screen = Screen(master, pid)
-    screen.resize(ROWS, COLUMNS)
     text = b""
     try:
         read_to = 0

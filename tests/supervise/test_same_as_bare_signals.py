@@ -36,6 +36,10 @@ CASES = {
         COUNTING + "$W $PYTHON count.py TERM,USR1,HUP 1.2 & p=$!; shown got ready; "
         "for s in TERM USR1 HUP USR1; do kill -$s $p; sleep 0.1; done; wait $p; echo $?"
     ),
+    "ignored by the caller, caught all the same": (
+        COUNTING + "(trap '' HUP; exec $W $PYTHON count.py HUP 1.2) & p=$!; shown got ready; "
+        "kill -HUP $p; sleep 0.1; wait $p; echo $?"
+    ),
     "to the group, caught once each": (
         COUNTING + "set -m; $W $PYTHON count.py TERM,USR1,HUP,INT 1.6 & p=$!; shown got ready; "
         "for s in TERM USR1 HUP INT USR1 USR1 USR1; do kill -$s -- -$p; sleep 0.1; done; wait $p; echo $?"

@@ -1,8 +1,8 @@
 """Signals that reach us instead of the build: taken note of, so that they can be passed on.
 
 Handlers do nothing; the interpreter writes each signal's number into a pipe that the loop reads. What the caller
-ignored stays ignored, for us and for the child. SIGPIPE and SIGXFSZ stay with Python (they would come from our own
-writes as well), and the four faults kill us as they would kill the build; the standby then does the rest.
+ignored is ignored by the child, until it says otherwise. SIGPIPE and SIGXFSZ stay with Python (they would come from
+our own writes as well), and the four faults kill us as they would kill the build; the standby then does the rest.
 
 Python ignores SIGPIPE and SIGXFSZ from its first moment, so what the caller had for them is lost. Their default is
 what the child gets, except below a shell or service manager that ignores them itself: there it was inherited.
@@ -52,15 +52,16 @@ class Signals:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.original_mask)
 
     def install(self, *, terminal: bool) -> None:
-        """Take note of everything that can be caught and is not ignored.
+        """Take note of all that can be caught, also of what the caller ignored: a build may catch it all the same.
 
+        Only what would stop us stays ignored where it is: with a handler, the kernel refuses our writes to a terminal.
         With a terminal among the outputs SIGTTIN and SIGTTOU keep their default: the kernel sends them to
         the whole group when one of us touches the terminal from the background, and whoever is sent them has to stop.
         """
         self.fd, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._old_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in signal.valid_signals() - UNTOUCHED - (TERMINAL_ACCESS if terminal else frozenset()):
-            if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
+            if number not in STOPS or signal.getsignal(number) is not signal.SIG_IGN:
                 self._saved[number] = signal.signal(number, _noted)
 
     def on(self, number: int, act: Callable[[], None]) -> None:
