@@ -59,6 +59,15 @@ class Notify(Value):
     on: tuple[str, ...] = ("hold", "failure", "breaker", "rollback")
 
 
+class Publish(Value):
+    """Where a run is told of when it has ended, beside its own output."""
+
+    summary: bool = False
+    annotations: bool = False
+    junit: str = ""
+    otlp: str = ""
+
+
 class Redact(Value):
     """What is secret, beyond what looks so."""
 
@@ -94,6 +103,7 @@ class Project(Value):
     policy: Policy = Policy()
     rules: tuple[FailureRule, ...] = ()
     notify: Notify = Notify()
+    publish: Publish = Publish()
     redact: Redact = Redact()
     prices: Prices = Prices()
 
@@ -250,6 +260,7 @@ def _project(directory: str, file: str | None, document: Mapping[str, Any]) -> P
         policy=_policy(document),
         rules=tuple(_value(FailureRule, each) for each in document.get("rules", ())),
         notify=_value(Notify, document.get("notify", {})),
+        publish=_value(Publish, document.get("publish", {})),
         redact=_value(Redact, document.get("redact", {})),
         prices=_value(Prices, document.get("prices", {})),
     )

@@ -218,7 +218,7 @@ def why(
     """Say why a build stands where it stands: what failed, the proof, the decision and what other phases would do.
 
     In a CI job, `toolkit why --ci` is a step behind the build, run whatever became of it: the build's own output stays
-    as it is. The system is recognised by its environment.
+    as it is. The system is recognised by its environment. `[publish]` in toolkit.toml does the same after each run.
 
     Examples:
 

@@ -23,16 +23,29 @@ AGENT_SECONDS = 30
 
 def tell_ci(progress: Progress, directory: str, system: str | None) -> None:
     """Print what the system reads from a log, and hand it the summary where it takes one."""
-    from toolkit.exporters.ci import summary, told
     from toolkit.exporters.dialects import SYSTEMS, detected
 
     if system is not None and system not in SYSTEMS:
         raise UsageError(f"there is no CI system '{system}' here", hint=f"There are {', '.join(SYSTEMS)}.")
     dialect = detected(os.environ) if system is None else SYSTEMS[system]
+    tell_log(progress, dialect, directory)
+    summarise(progress, dialect)
+
+
+def tell_log(progress: Progress, dialect: Dialect, directory: str) -> None:
+    """Print what a system reads from its log."""
+    from toolkit.exporters.ci import told
+
     for line in told(progress, dialect, lambda attempt: _excerpt(directory, progress.build, attempt)):
         print(line)
     sys.stdout.flush()
-    _summarise(dialect, progress, summary(progress))
+
+
+def summarise(progress: Progress, dialect: Dialect) -> None:
+    """Hand a system the build as Markdown, where it takes that."""
+    from toolkit.exporters.ci import summary
+
+    _hand_over(dialect, progress, summary(progress))
 
 
 def write_whole(path: str, text: str | Iterable[str]) -> None:
@@ -74,7 +87,7 @@ def _excerpt(directory: str, build: str, attempt: Attempt) -> Sequence[str]:
     return text.decode("utf-8", "replace").splitlines()
 
 
-def _summarise(dialect: Dialect, progress: Progress, text: str) -> None:
+def _hand_over(dialect: Dialect, progress: Progress, text: str) -> None:
     try:
         if dialect.name == "github" and (path := os.environ.get("GITHUB_STEP_SUMMARY")):
             with open(path, "a", encoding="utf-8") as file:

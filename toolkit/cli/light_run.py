@@ -55,6 +55,9 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
             if wanted.trial is not None:
                 _look_after_trial(project, runner)
             runner.store.close()
+            from toolkit.cli.publishing import publish
+
+            publish(project, runner.store.url, runner.ledger.build)
     die_like(ended)
 
 

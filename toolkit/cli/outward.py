@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def send_traces(project: Project, store: str | None, build: str | None, endpoint: str) -> None:
-    """Send the traces of a build, or of all that are not running."""
+    """Send the traces of a build, or of all that are not running, and say how much that was."""
+    sent, builds = traces_sent(project, store, build, endpoint)
+    print(f"sent {sent} span{'' if sent == 1 else 's'} of {builds} build{'' if builds == 1 else 's'}")
+
+
+def traces_sent(project: Project, store: str | None, build: str | None, endpoint: str) -> tuple[int, int]:
+    """Send them; gives how many spans of how many builds."""
     try:
         from toolkit.exporters.otlp import send
     except ImportError as error:
@@ -38,7 +44,7 @@ def send_traces(project: Project, store: str | None, build: str | None, endpoint
             raise NotFound(f"there is no build {build}")
         names = [build] if build is not None else [row.build for row in kept.builds()]
         sent = send(told(), endpoint)
-    print(f"sent {sent} span{'' if sent == 1 else 's'} of {builds} build{'' if builds == 1 else 's'}")
+    return sent, builds
 
 
 def write_metrics(tables: History, file: str) -> None:

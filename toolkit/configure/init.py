@@ -81,6 +81,12 @@ _TAIL = """
 # command = 'mail -s "$TOOLKIT_TITLE" team@example.com'   # the message is its standard input
 # urls = ["env:TEAM_CHAT"]  # addresses as Apprise writes them, or variables that hold one; needs the extra `notify`
 # on = ["hold", "failure", "breaker", "rollback"]
+
+# [publish]                 # when a run has ended, beside its own output; trouble is told in .toolkit/notify.log
+# summary = true            # into the job's summary: GitHub, Azure Pipelines, Buildkite
+# annotations = true        # a line on stderr for each failure, as your CI system reads it, after the build's last line
+# junit = "states.xml"      # a test case for each state
+# otlp = "env"              # a collector of traces, or env for OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `otel`
 """
 
 

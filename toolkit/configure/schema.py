@@ -109,6 +109,15 @@ def read_address(value: object) -> str:
     return value
 
 
+def read_collector(value: object) -> str:
+    """Take the address of a collector of traces, or `env`."""
+    sound = isinstance(value, str) and (value == "env" or value.startswith(("http://", "https://")))
+    if not sound:
+        remedy = "Write http://HOST:4318, or env to leave it to the variables of OpenTelemetry."
+        raise Doubt(f"{shown(value)} is no collector's address", remedy)
+    return str(value)
+
+
 def read_label(value: object) -> str:
     """Take `K=V`."""
     if not isinstance(value, str) or "=" not in value.strip("="):
@@ -124,6 +133,7 @@ Phase = Annotated[str, BeforeValidator(read_phase)]
 Word = Annotated[str, BeforeValidator(read_word)]
 Class = Annotated[str, BeforeValidator(read_class)]
 Expression = Annotated[str, BeforeValidator(read_expression)]
+Collector = Annotated[str, BeforeValidator(read_collector)]
 Address = Annotated[str, BeforeValidator(read_address)]
 Label = Annotated[str, BeforeValidator(read_label)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
@@ -236,6 +246,15 @@ class Notify(Table):
     on: list[Literal["hold", "failure", "breaker", "rollback"]] = []
 
 
+class Publish(Table):
+    """`[publish]`."""
+
+    summary: bool = False
+    annotations: bool = False
+    junit: str = Field(default="", min_length=1)
+    otlp: Collector = ""
+
+
 class Redact(Table):
     """`[redact]`."""
 
@@ -273,6 +292,7 @@ class File(Table):
     rules: list[FailureRule] = []
     budget: Budget = Budget()
     notify: Notify = Notify()
+    publish: Publish = Publish()
     redact: Redact = Redact()
     prices: Prices = Prices()
 
