@@ -141,6 +141,23 @@ def filled(store: Store, most: int) -> int:
     raise AssertionError("the disk never became full")
 
 
+def test_a_file_that_is_gone_acknowledges_nothing(file: Path) -> None:
+    """A history that was deleted or moved away under its writer takes no facts; back in its place it goes on."""
+    with closing(open_store(url(file))) as store:
+        writer = store.begin(lambda name: history(build=name))
+        fact = ev.RecordDegraded(build=writer.build, ts_ms=T0, reason="x")
+        file.rename(file.with_name("elsewhere"))
+        with pytest.raises(StoreUnavailable, match=r"history\.db was deleted or replaced"):
+            writer.append(fact)
+        file.touch()
+        with pytest.raises(StoreUnavailable, match=r"history\.db was deleted or replaced"):
+            writer.append(fact)
+        file.with_name("elsewhere").rename(file)
+        writer.append(fact)
+
+        assert store.events(writer.build)[-1] == fact
+
+
 @as_root
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """What was acknowledged stays, what was not is not there, and once there is space the same writer goes on."""

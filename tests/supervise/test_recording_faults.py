@@ -7,10 +7,13 @@ executed, so nothing of the build's own fails.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,6 +108,29 @@ SWEEP = [
 def test_a_fault_of_the_recorder_is_not_the_builds(fault: str, tmp_path: Path) -> None:
     """Output and exit code are the same whatever call fails; one line says so, and the record admits its holes."""
     judge(play(tmp_path / "project", fault), tmp_path / "project")
+
+
+def test_trouble_that_comes_with_the_end_is_told(tmp_path: Path) -> None:
+    """The build's end closes its outputs a moment before we hear of it; what goes wrong from then on is still said."""
+    script = "kill -STOP $PPID; rm -rf .toolkit; exit 3"
+    running = subprocess.Popen(
+        [TOOLKIT, "run", "--", "sh", "-c", script],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.waitid(os.P_PID, running.pid, os.WSTOPPED | os.WNOWAIT)
+    while children := Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split():
+        if not any(Path(f"/proc/{each}/comm").read_text() == "sh\n" for each in children if not _is_zombie(each)):
+            break
+        time.sleep(0.01)
+    running.send_signal(signal.SIGCONT)
+    output, error = running.communicate(timeout=60)
+
+    assert (running.returncode, output) == (3, "")
+    assert WARNING.fullmatch(error)
+
+
+def _is_zombie(pid: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 LOCK = """

@@ -55,6 +55,7 @@ class SqliteStore(Reading):
         self.read_only = read_only
         self.turn = Turn(self.path, wait_seconds)
         self.connection = open_file(self.path, create=create, read_only=read_only, turn=self.turn)
+        self._identity = _identity(self.path)
 
     def begin(self, first: Callable[[str], Sequence[Event]], build: str | None = None) -> SqliteWriter:
         """Begin a build; Refused when `build` exists."""
@@ -159,6 +160,7 @@ class SqliteStore(Reading):
             execute("begin immediate")
             try:
                 result = work()
+                self._refuse_if_gone()
                 execute("commit")
             except BaseException:
                 if self.connection.in_transaction:
@@ -169,6 +171,11 @@ class SqliteStore(Reading):
         finally:
             self.turn.give()
         return result
+
+    def _refuse_if_gone(self) -> None:
+        """SQLite would go on in a file that was deleted or replaced meanwhile, where nobody will read it."""
+        if _identity(self.path) != self._identity:
+            raise StoreUnavailable(f"{self.path} was deleted or replaced", hint="Put it back, or begin the build anew.")
 
     def clock_ms(self) -> int:
         """Give this machine's time."""
@@ -187,6 +194,15 @@ class SqliteStore(Reading):
         if isinstance(problem, StoreDamaged):
             leave_untouched(self.connection)
         return problem
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Tell one file from another that takes its name; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class SqliteWriter:

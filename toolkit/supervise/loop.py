@@ -29,6 +29,8 @@ TERMINAL_SECONDS = 0.1
 FILES_SECONDS = 0.5
 """How often output that goes into files is read back."""
 LARGEST_REQUESTS = 1 << 16
+CLOSED_SECONDS = 0.05
+"""How long we keep an output that the build closed: mostly that is the build's end, and we may have to warn."""
 SWITCH_SECONDS = 0.0005
 """How long the recorder may keep the interpreter while output waits for us."""
 
@@ -64,6 +66,7 @@ class Loop:
         self._again = again
         self._leaving = False
         self._look_at = monotonic()
+        self._closed_at: dict[int, float] = {}
         self._copier = Copier(channels, self._heard, self._closed)
 
     def run(self) -> tuple[int | None, int | None]:
@@ -85,6 +88,7 @@ class Loop:
             self._turn(self._wait())
             self.limits.act()
             self._look()
+            self._let_go_of_closed()
         self.limits.connect(None)
         self._pass_on_the_rest()
         return self._end
@@ -104,6 +108,8 @@ class Loop:
 
     def _wait(self) -> float | None:
         due = [self.limits.wait(), self._seconds_to_look()]
+        if self._closed_at:
+            due.append(max(0.0, min(self._closed_at.values()) + CLOSED_SECONDS - monotonic()))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
     def _turn(self, seconds: float | None) -> None:
@@ -126,9 +132,15 @@ class Loop:
             return
         self._standby.drop(self._channels.index(channel))
         if not self._again:
-            for target in channel.targets:
-                if target <= STDERR:
-                    _empty(target)
+            self._closed_at.update((target, monotonic()) for target in channel.targets if target <= STDERR)
+
+    def _let_go_of_closed(self) -> None:
+        """The build goes on without an output that it closed: whoever reads there must not wait for us."""
+        now = monotonic()
+        for target in [each for each, at in self._closed_at.items() if now - at >= CLOSED_SECONDS]:
+            del self._closed_at[target]
+            if self._end is None:
+                _empty(target)
 
     def _requested(self) -> None:
         self._copier.absorb()
