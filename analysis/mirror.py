@@ -25,7 +25,7 @@ from analysis.sources import DoesNotFitError, Progress, Source
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the layout and of the queries that make the tables; raise it when either changes."""
 
 

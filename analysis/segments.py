@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from analysis.mirror import Manifest
 
-TABLES: Final = {"facts": "build, id", "attempts": "build, started_ord", "runs": "build, run", "builds": "build"}
-"""What a segment holds, and how it is sorted."""
-CHUNK: Final = 1_000_000
+TABLES: Final = {"facts": None, "attempts": "build, started_ord", "runs": "build, run", "builds": "build"}
+"""What a segment holds, and how it is sorted; facts stand as they came."""
+FOLDED: Final = ("named", "lines", "told", "odd", "numbered", "run_begins", "begun", "normal", "executed")
+"""The tables made on the way."""
+CHUNK: Final = 500_000
 """Facts that are folded at once: this bounds the memory."""
-SMALL: Final = 300_000
+STRADDLING: Final = 0.1
+"""As long as no larger share of the facts is of builds that lie in several parts, parts are ranges of ids."""
+SMALL: Final = 150_000
 """Segments with fewer facts are merged when there are `MANY`."""
 MANY: Final = 8
 STALE: Final = 0.3
@@ -37,13 +41,15 @@ def take_in(con: duckdb.DuckDBPyConnection, staging: Path, manifest: Manifest, c
     con.execute(f"create temp table changed as select distinct build from ({pieces[0]})")  # noqa: S608
     con.execute("create temp table known (segment integer, build varchar)")
     if manifest.segments:
-        builds, facts = manifest.relation("builds"), manifest.relation("facts")
+        builds = manifest.relation("builds")
         con.execute(f"insert into known select segment, build from {builds} where build in (from changed)")  # noqa: S608
-        if one(con, "select count(*) from known"):
+        held = {row[0] for row in con.execute("select distinct segment from known").fetchall()}
+        if holding := [name for name in manifest.segments if number_of(name) in held]:
+            facts = manifest.relation("facts", holding)
             pieces.append(f"select {columns} from {facts} where build in (select build from known)")  # noqa: S608
     whole = " union all ".join(pieces)
     total = one(con, f"select count(*) from ({whole})")  # noqa: S608
-    for part in cut(con, whole, staging, total, chunk):
+    for part in cut(con, pieces[0], whole, staging, -(-total // chunk)):
         manifest = write_segment(con, part, manifest)
     return tidy(con, supersede(con, manifest))
 
@@ -53,30 +59,49 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(con.execute(query).fetchall()[0][0] or 0)
 
 
-def cut(con: duckdb.DuckDBPyConnection, whole: str, staging: Path, total: int, chunk: int) -> list[str]:
-    """Cut the facts into parts of about `chunk` rows, a build never in two of them; give the query of each."""
-    parts = -(-total // chunk)
+def cut(con: duckdb.DuckDBPyConnection, fresh: str, whole: str, staging: Path, parts: int) -> list[str]:
+    """Cut the facts into parts of about equal size, a build never in two of them; give the query of each.
+
+    Builds of a time lie together, so a part is a range of the fresh ids. Builds that reach beyond their range, and
+    those that are known from before, are dealt out by their names; where these are too many, all are.
+    """
     if parts <= 1:
         return [whole]
+    first, last = con.execute(f"select min(id), max(id) from ({fresh})").fetchall()[0]  # noqa: S608 - our own query
+    step = -(-(last - first + 1) // parts)
+    place = f"floor(({{}}(id) - {first}) / {step})"
+    con.execute(
+        f"create temp table straddling as select build from ({whole}) group by build "  # noqa: S608 - numbers
+        f"having {place.format('min')} <> {place.format('max')}"
+    )
+    away = f"from ({whole}) where build in (from straddling)"
+    total, reaching = (one(con, f"select count(*) {query}") for query in (f"from ({whole})", away))
+    few = reaching <= total * STRADDLING
     folder = quoted(staging / "parts")
     con.execute(
-        f"copy (select *, hash(build) % {parts} as part from ({whole})) to '{folder}' "  # noqa: S608 - our own names
-        "(format parquet, compression lz4, partition_by (part))"
+        f"copy (select *, hash(build) % {parts} as part {away if few else f'from ({whole})'}) "
+        f"to '{folder}' (format parquet, compression lz4, partition_by (part))"
     )
-    return [
-        f"select * exclude (part) from read_parquet('{folder}/part={part}/*.parquet')"  # noqa: S608 - the same
-        for part in range(parts)
-        if (staging / "parts" / f"part={part}").exists()
-    ]
+    queries = []
+    for part in range(parts):
+        low = first + part * step
+        pieces = [f"from ({whole}) where id >= {low} and id < {low + step} and build not in (from straddling)"] * few
+        if (staging / "parts" / f"part={part}").exists():
+            pieces.append(f"select * exclude (part) from read_parquet('{folder}/part={part}/*.parquet')")  # noqa: S608
+        queries.extend([" union all by name ".join(pieces)] if pieces else [])
+    return queries
 
 
 def write_segment(con: duckdb.DuckDBPyConnection, facts: str, manifest: Manifest) -> Manifest:
     """Fold some builds' facts and write them as one segment."""
-    con.execute(f"create or replace temp table facts as {facts}")
+    con.execute(f"create or replace temp view facts as {facts}")
+    if not one(con, "select count(*) from facts"):
+        return manifest
     for step in ("number", "normal", "attempts", "runs", "builds"):
         con.execute(script(step))
-    after = save(con, manifest, {name: name for name in TABLES})
-    for name in ("numbered", "normal", *TABLES):
+    folded = {name: f"(select * exclude (b) from {name})" for name in TABLES if name != "facts"}  # noqa: S608
+    after = save(con, manifest, {"facts": "facts", **folded})
+    for name in (*FOLDED, *folded):
         con.execute(f"drop table {name}")
     return after
 
@@ -89,8 +114,9 @@ def save(con: duckdb.DuckDBPyConnection, manifest: Manifest, relations: dict[str
     told: dict[str, Any] = {"files": {}, "moved": 0}
     for part, order in TABLES.items():
         file = folder / f"{part}.parquet"
+        sorted_by = f"order by {order}" if order else ""
         con.execute(
-            f"copy (select {manifest.next} as segment, * from {relations[part]} order by {order}) "  # noqa: S608 - as above
+            f"copy (select {manifest.next} as segment, * from {relations[part]} {sorted_by}) "  # noqa: S608 - as above
             f"to '{quoted(file)}' (format parquet, compression zstd, row_group_size {ROWS})"
         )
         told["files"][file.name] = file.stat().st_size

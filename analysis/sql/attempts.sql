@@ -1,61 +1,69 @@
--- One row per attempt, and per state reused or skipped. In: normal. Out: attempts.
-create or replace temp table attempts as
-with begun as (
-    select build, arg_max(pipeline, ord) as pipeline, arg_max(target, ord) as target
-    from normal where kind = 'build_begun' group by build
-),
--- what is open when a run ends, or the next one begins, was interrupted with it
-closings as (
-    select build, ord, ts, id, kind = 'run_ended' as told
+-- One row per attempt, and per state reused or skipped. In: facts, named, normal, run_begins, begun. Out: attempts.
+create or replace temp table executed as
+with closings as (  -- what is open when a run ends, or the next one begins, was interrupted with it
+    select b, ord, ts, id, kind = 'run_ended' as told
     from normal
-    where kind = 'run_started'
-        or kind = 'run_ended' and (build, run) in (select (build, run) from normal where kind = 'run_started' and held)
+    where kind = 'run_started' or kind = 'run_ended' and (b, run) in (select (b, run) from run_begins where held)
 ),
 folded as (
-    select build, state, attempt,
-        arg_min({'run': run, 'name': name, 'ts': ts, 'host': host, 'phase': phase, 'inputs': inputs, 'ord': ord, 'id': id},
-            ord) filter (kind = 'attempt_started') as s,
-        arg_min({'status': kind[9:], 'ts': ts, 'duration': duration, 'error': coalesce(error, reason),
-                'exit_code': exit_code, 'signal': signal, 'class': class, 'signature': signature, 'rule': rule,
-                'name': name, 'ord': ord, 'id': id},
-            ord) filter (kind in ('attempt_completed', 'attempt_failed', 'attempt_interrupted')) as e,
-        arg_max({'class': class, 'signature': signature, 'rule': rule, 'template': template, 'retry_after': retry_after,
-                'evidence': evidence, 'error': error},
-            ord) filter (kind = 'failure_diagnosed') as d,
-        arg_max({'decision': decision, 'shadow': shadow}, ord) filter (kind = 'decided') as c
-    from normal
-    where kind in ('attempt_started', 'attempt_completed', 'attempt_failed', 'attempt_interrupted',
-                   'failure_diagnosed', 'decided')
-    group by build, state, attempt
-),
-closed as (
-    select f.*, f.s.ord as begun_ord, z.ts as cut_ts, z.ord as cut_ord, z.id as cut_id, z.told
-    from (select * from folded where s is not null and e is null) f
-    asof left join closings z on f.build = z.build and f.s.ord < z.ord
-    union all by name
-    select * from folded where s is not null and e is not null
-),
-executed as (
-    select build, s.run as run, state, coalesce(s.name, e.name) as name, attempt,
-        coalesce(e.status, if(cut_ts is null, 'in_progress', 'interrupted')) as status,
-        s.ts as started, coalesce(e.ts, cut_ts) as ended,
-        if(e is null, null, coalesce(e.duration, greatest(0, epoch_ms(e.ts) - epoch_ms(s.ts)) / 1000)) as duration,
-        if(e.status = 'failed', coalesce(d.error, e.error), e.error) as error, e.exit_code as exit_code, e.signal as signal,
-        coalesce(d.class, e.class) as class, coalesce(d.signature, e.signature) as signature,
-        if(d is null, e.rule, d.rule) as rule, d.template as template, d.retry_after as retry_after,
-        s.host as host, s.phase as phase, s.inputs as inputs, c.decision as decision, c.shadow as shadow,
-        d.evidence as evidence, s.ord as started_ord, coalesce(e.ord, if(told, cut_ord, null)) as ended_ord,
-        s.id as started_id, coalesce(e.id, if(told, cut_id, null)) as ended_id
-    from (select * replace (if(e.status = 'failed', d, null) as d) from closed)
-    union all by name
-    select build, run, state, name, kind[7:] as status, ts as started, ts as ended, reason as error, inputs,
-        ord as ended_ord, id as ended_id
-    from normal where kind in ('state_reused', 'state_skipped')
+    select b, state, attempt,
+        min(ord) filter (kind = 'started') as started_ord, arg_min(id, ord) filter (kind = 'started') as started_id,
+        arg_min(ts, ord) filter (kind = 'started') as started, arg_min(run, ord) filter (kind = 'started') as run,
+        min(ord) filter (ends) as ended_ord, arg_min(id, ord) filter (ends) as ended_id,
+        arg_min(ts, ord) filter (ends) as ended, arg_min(kind, ord) filter (ends) as status,
+        arg_max(id, ord) filter (kind = 'failure_diagnosed') as diagnosed_id,
+        arg_max(id, ord) filter (kind = 'decided') as decided_id
+    from (select *, kind in ('completed', 'failed', 'interrupted') as ends from normal)
+    where kind in ('started', 'completed', 'failed', 'interrupted', 'failure_diagnosed', 'decided')
+    group by b, state, attempt
 )
-select x.build, pipeline, target, cast(run as integer) as run, cast(state as integer) as state,
-    coalesce(name, max(name) over (partition by x.build, state)) as name,
-    cast(attempt as integer) as attempt, status, started, ended, cast(duration as double) as duration, error,
-    cast(exit_code as integer) as exit_code, cast(signal as integer) as signal, x.class, g.family as "group", signature,
-    rule, template, retry_after, host, phase, inputs, decision, shadow, evidence,
-    started_ord, ended_ord, started_id, ended_id
-from executed x left join begun b on x.build = b.build left join class_groups g on x.class = g.class
+select * exclude (diagnosed_id), if(status = 'failed', diagnosed_id, null) as diagnosed_id
+from folded where started_id is not null and ended_id is not null
+union all by name
+select f.* exclude (ended, ended_ord, ended_id, status, diagnosed_id),
+    if(z.ts is null, 'in_progress', 'interrupted') as status, z.ts as ended,
+    if(z.told, z.ord, null) as ended_ord, if(z.told, z.id, null) as ended_id, true as cut
+from (from folded where started_id is not null and ended_id is null) f
+asof left join closings z on f.b = z.b and f.started_ord < z.ord
+union all by name
+select b, run, state, kind as status, ts as started, ts as ended, ord as ended_ord, id as ended_id, true as settled
+from normal where kind in ('reused', 'skipped');
+
+create or replace temp table attempts as
+with ends as (
+    select id, name, duration, coalesce(error, reason) as error, exit_code, signal, class, signature, rule, inputs from facts
+),
+diagnoses as (
+    select id, class, signature, rule, template, retry_after, evidence, error from facts
+    where id in (select diagnosed_id from executed where diagnosed_id is not null)
+),
+decisions as (
+    select id, decision, shadow from facts where id in (select decided_id from executed where decided_id is not null)
+)
+select n.build, p.pipeline, p.target, cast(x.run as integer) as run, cast(x.state as integer) as state,
+    coalesce(s.name, e.name) as name, cast(attempt as integer) as attempt, status, started, ended,
+    cast(if(settled or cut, null, coalesce(e.duration, greatest(0, epoch_ms(ended) - epoch_ms(started)) / 1000)) as double)
+        as duration,
+    if(cut, null, coalesce(d.error, e.error)) as error,
+    cast(if(settled or cut, null, e.exit_code) as integer) as exit_code,
+    cast(if(settled or cut, null, e.signal) as integer) as signal,
+    coalesce(d.class, if(settled or cut, null, e.class)) as class, g.family as "group",
+    coalesce(d.signature, if(settled or cut, null, e.signature)) as signature,
+    if(d.id is null, if(settled or cut, null, e.rule), d.rule) as rule, d.template, d.retry_after,
+    s.host, s.phase, if(settled, e.inputs, s.inputs) as inputs, c.decision, c.shadow, d.evidence,
+    x.started_ord, x.ended_ord, x.started_id, x.ended_id, x.b
+from executed x
+join named n on x.b = n.b
+left join (select b, arg_max(pipeline, ord) as pipeline, arg_max(target, ord) as target from begun group by b) p on x.b = p.b
+left join (select id, name, host, phase, inputs from facts) s on x.started_id = s.id
+left join ends e on x.ended_id = e.id
+left join diagnoses d on x.diagnosed_id = d.id
+left join decisions c on x.decided_id = c.id
+left join class_groups g on coalesce(d.class, if(settled or cut, null, e.class)) = g.class;
+
+update attempts set name = told.name  -- what one attempt at a state tells, holds for the others
+from (
+    select b, state, max(name) as name from attempts
+    where (b, state) in (select (b, state) from attempts where name is null) group by b, state
+) told
+where attempts.name is null and attempts.b = told.b and attempts.state = told.state

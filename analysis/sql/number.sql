@@ -1,26 +1,32 @@
--- Interchange events as facts: sorted, run and attempt given where they are missing, beginnings marked where only the end
--- was told. In: facts (kind is a status). Out: numbered, where `pos` orders the lines of a build.
+-- Interchange events in order: run and attempt given where they are missing, beginnings marked where only the end was
+-- told. In: facts (kind is a status). Out: named, which gives builds short numbers `b`; numbered, where `pos` orders the
+-- lines of a build. What this does not need stays in facts, to be had by `id`: sorting wide rows is what takes the time.
 --
 -- Most builds are plain: their runs are told, and what begins and ends in a state is told by number or happens once. Only
--- the odd ones are gone through in order, which is what takes the time.
+-- the odd ones are gone through in order.
+create or replace temp table named as
+select build, row_number() over () as b, runs_given, seqs_given from (
+    select build, count(run) filter (is_line) = count(*) filter (is_line) as runs_given,
+        count(seq) filter (is_line) = count(*) filter (is_line) as seqs_given
+    from (select build, run, seq, kind in ('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped') as is_line from facts)
+    group by build
+);
+
 create or replace temp table lines as
-with per_build as (
-    select build, row_number() over () as b, count(run) = count(*) as runs_given, count(seq) = count(*) as seqs_given
-    from facts where kind in ('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped') group by build
-),
-sorted as (
-    select facts.*, b, runs_given, kind in ('completed', 'failed', 'interrupted') as is_end,
-        kind in ('reused', 'skipped') as is_settled
-    from facts join per_build using (build)
+with placed as (
+    select id, b, state, kind, run, attempt, ts, duration, runs_given, decision is not null as decides, hash(error) as error,
+        kind in ('completed', 'failed', 'interrupted') as is_end, kind in ('reused', 'skipped') as is_settled,
+        if(runs_given, run, 0) as run_place, if(seqs_given, seq, 0) as seq_place
+    from facts join named using (build)
     where kind in ('started', 'completed', 'failed', 'interrupted', 'reused', 'skipped')
-    order by b, if(runs_given, run, 0), if(seqs_given, seq, 0), ts, id
 )
-select * exclude (repeats) from (
-    select *, row_number() over () as pos, coalesce(  -- a line that merely repeats the one before it says nothing
-        b = lag(b) over () and state = lag(state) over () and kind = lag(kind) over () and ts = lag(ts) over ()
-        and run is not distinct from lag(run) over () and attempt is not distinct from lag(attempt) over ()
-        and error is not distinct from lag(error) over (), false) as repeats
-    from sorted
+select * exclude (repeats, error, run_place, seq_place) from (
+    select *, row_number() over here as pos, coalesce(  -- a line that merely repeats the one before it says nothing
+        state = lag(state) over here and kind = lag(kind) over here and ts = lag(ts) over here
+        and run is not distinct from lag(run) over here and attempt is not distinct from lag(attempt) over here
+        and error is not distinct from lag(error) over here, false) as repeats
+    from placed
+    window here as (partition by b order by run_place, seq_place, ts, id)
 ) where not repeats;
 
 create or replace temp table told as
@@ -71,16 +77,15 @@ run_marks as (
             partition by b order by pos rows between unbounded preceding and 1 preceding) as opened_last
     from opening
 )
-select * exclude (b, is_end, runs_given, attempts_given, before_here, settled_here, opened_last, attempt_here, is_settled)
-    replace (
-        if(runs_given, run, 1 + count(*) filter (
-            (opens or kind = 'reused') and (
-                state < opened_last or state = opened_last and settled_here in ('completed', 'started', 'reused'))
-        ) over (partition by b order by pos)) as run,
-        if(is_settled, null, attempt_here) as attempt)
+select b, id, pos, kind, ts, state, duration, decides, opens,
+    if(runs_given, run, 1 + count(*) filter (
+        (opens or kind = 'reused') and (
+            state < opened_last or state = opened_last and settled_here in ('completed', 'started', 'reused'))
+    ) over (partition by b order by pos)) as run,
+    if(is_settled, null, attempt_here) as attempt
 from run_marks
 union all by name
-select l.* exclude (b, is_end, runs_given, is_settled) replace (if(is_settled, null, coalesce(l.attempt, 1)) as attempt),
-    kind = 'started' or is_end and o.b is not null as opens
+select l.b, id, pos, kind, ts, l.state, duration, decides, kind = 'started' or is_end and o.b is not null as opens, run,
+    if(is_settled, null, coalesce(l.attempt, 1)) as attempt
 from lines l left join orphans o on l.b = o.b and l.state = o.state and l.attempt is not distinct from o.attempt
 where l.b not in (from odd)
