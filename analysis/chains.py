@@ -152,7 +152,7 @@ def evidence(rows: pl.DataFrame, base: float) -> Chains:
         idle=as_floats["idle"],
         other=as_floats["other"],
         other_gap=as_floats["other_gap"],
-        weight=as_floats["weight"],
+        weight=np.round(as_floats["weight"], 12),  # sums come in any order, and the last digit must not
         base=base,
     )
 

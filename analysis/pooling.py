@@ -85,14 +85,22 @@ def lending(kin: Mapping[Group, Kin]) -> float:
     largest = sorted(kin.items(), key=lambda each: (-each[1].own.informative, str(each[0])))[:_COMPARED]
     scores = np.zeros(len(LENDING))
     for group, each in largest:
-        cloud = prior(group.failure_class)
-        own = log_likelihood(cloud, each.own)
-        near, far = log_likelihood(cloud, each.near), log_likelihood(cloud, each.far)
-        for place, amount in enumerate(LENDING):
-            shares = each.shares(amount)
-            before = shares[0] * near + shares[1] * far
-            scores[place] += _log_mean(before + own) - _log_mean(before)
+        scores += _scores(pickle.dumps((group.failure_class, each)))
     return LENDING[int(np.argmax(scores - 0.1 * np.abs(np.arange(len(LENDING)) - 1)))]
+
+
+@lru_cache(maxsize=1024)
+def _scores(told: bytes) -> tuple[float, ...]:
+    """Give how likely a group's own evidence is under each amount; kept: a report asks for advice and replays."""
+    failure_class, kin = pickle.loads(told)  # noqa: S301 - what `lending` packed a moment ago
+    cloud = prior(failure_class)
+    own, near, far = (log_likelihood(cloud, each) for each in (kin.own, kin.near, kin.far))
+    scores = []
+    for amount in LENDING:
+        shares = kin.shares(amount)
+        before = shares[0] * near + shares[1] * far
+        scores.append(_log_mean(before + own) - _log_mean(before))
+    return tuple(scores)
 
 
 def likely(group: Group, kin: Kin, amount: float) -> Cloud:

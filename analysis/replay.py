@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -163,6 +164,7 @@ def _drawn(
     return draws
 
 
+@lru_cache(maxsize=1 << 15)
 def _luck(seed: int, turn: int, place: int) -> NDArray[np.float64]:
     """Common random numbers: a build has the same luck under every policy."""
     return np.random.default_rng((seed, turn, place)).random(_LUCK)

@@ -62,16 +62,18 @@ def host_problems(attempts: pl.DataFrame, *, share: float = HOST_SHARE, chance: 
 
     known = attempts.filter(pl.col("host").is_not_null() & pl.col("status").is_in(("completed", "failed")))
     failed = known.filter((pl.col("status") == "failed") & pl.col("signature").is_not_null())
+    done = known.group_by("state", "host").len()
     rows: list[dict[str, object]] = []
     looked_at = max(1, failed.select("signature", "host").n_unique())
     for (signature,), group in failed.group_by("signature", maintain_order=True):
-        worked = known.filter(pl.col("state").is_in(group["state"].unique().implode())).join(
-            group, on=_ATTEMPT, how="anti"
-        )
         host, on_host = group.group_by("host").len().sort("len", "host", descending=[True, False]).row(0)
-        part = worked.filter(pl.col("host") == host).height / worked.height if worked.height else 1.0
+        if group.height < LEAST_FAILURES or on_host < share * group.height:
+            continue
+        places = done.filter(pl.col("state").is_in(group["state"].unique().implode()))
+        others = int(places["len"].sum()) - group.height
+        part = (int(places.filter(pl.col("host") == host)["len"].sum()) - on_host) / others if others else 1.0
         odds = min(1.0, float(binom.sf(on_host - 1, group.height, part)) * looked_at)
-        if group.height >= LEAST_FAILURES and on_host >= share * group.height and part < 1 and odds < chance:
+        if part < 1 and odds < chance:
             rows.append(
                 {
                     "signature": signature,

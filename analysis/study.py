@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from analysis.attempts import tidy, understood
-from analysis.drift import drift
+from analysis.drift import Change, drift
 from analysis.episodes import episodes
+from analysis.preview import Preview
 from analysis.recommend import recommend
+from analysis.recommendation import Recommendation, Said
+from analysis.remembering import remembered
 from analysis.replay import replay
 from analysis.shadows import score_shadows
 from phases import PHASES, phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from analysis.drift import Change
     from analysis.waits import Prices
     from toolkit.core.pipeline import StateConfig
     from toolkit.core.policy import Policy
@@ -28,6 +31,14 @@ MOST_PIPELINES: Final = 4
 """So many pipelines get advice in one report, those with most failures; `--pipeline` gives any other."""
 
 
+class Lessons(Said):
+    """What is learnt from the latest builds, and takes its time."""
+
+    recommendations: tuple[Recommendation, ...]
+    previews: tuple[Preview, ...]
+    changes: tuple[Change, ...]
+
+
 def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how far it is
     attempts: pl.DataFrame,
     policy: Policy,
@@ -36,31 +47,38 @@ def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how
     pipeline: str | None,
     prices: Prices,
     stage: Callable[[str], object] = lambda _: None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Give the arguments of `findings.find` that others find out, of the pipelines that fail most, or of one.
 
-    Replays are of the first of them. `stage` is told what is being done. An empty history teaches nothing, and neither
-    does one without a failure.
+    Replays are of the first of them. `stage` is told what is being done; `cache` is a folder for what was learnt. An
+    empty history teaches nothing, and neither does one without a failure.
     """
     recent = latest(attempts, MOST_BUILDS)
     chosen = [pipeline] if pipeline is not None else _failing(recent)
     failed = recent.filter((pl.col("status") == "failed") & pl.col("pipeline").fill_null("").is_in(chosen))
     if not failed.height:
         return {}
+    lessons = remembered(
+        cache, recent, (policy, dict(states), pipeline, prices), Lessons,
+        lambda: _learnt(recent, chosen, policy, states, prices=prices, stage=stage),
+    )  # fmt: skip
+    return {**dict(lessons), "shadows": score_shadows(attempts)}
+
+
+def _learnt(  # noqa: PLR0913 - as above
+    recent: pl.DataFrame, chosen: list[str], policy: Policy, states: Mapping[int, StateConfig],
+    *, prices: Prices, stage: Callable[[str], object],
+) -> Lessons:  # fmt: skip
     stage("learning from failures")
     advice = [recommend(recent, pipeline=each, prices=prices) for each in chosen]
-    changes = list(_changes(recent, chosen))
     previews = []
     for name in PHASES[1:]:
         stage(f"replaying under {name}")
         told = replay(recent, phase(name), policy, phase=name, pipeline=chosen[0], states=states, prices=prices)
         previews.append(told.model_copy(update={"pipeline": chosen[0]}))
-    return {
-        "recommendations": advice,
-        "previews": previews,
-        "shadows": score_shadows(attempts),
-        "changes": changes,
-    }
+    changes = tuple(_changes(recent, chosen))
+    return Lessons(recommendations=tuple(advice), previews=tuple(previews), changes=changes)
 
 
 def latest(attempts: pl.DataFrame, most: int) -> pl.DataFrame:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SUCCESSES_READ: Final = 50
 """So many of the latest successes of each state are looked at."""
+SUCCESSES_SOUGHT: Final = 1000
+"""Among so many of the latest ones: of the others no log is left, as a rule."""
 LARGEST_LOG: Final = 32 << 20
 """Bytes on disk; larger logs of successes are left out, so that nobody waits for minutes."""
 RECENT: Final = timedelta(days=7)
@@ -167,6 +169,7 @@ def _seen_on_successes(told: pl.DataFrame, own: Sequence[Rule], logs: Logs, cach
 def _latest_with_logs(told: pl.DataFrame, logs: Logs) -> list[tuple[str, int, int]]:
     good = told.filter((pl.col("status") == "completed") & pl.col("attempt").is_not_null())
     newest = good.sort("over", "build", "attempt", descending=True, nulls_last=True)
+    newest = newest.group_by("state", maintain_order=True).head(SUCCESSES_SOUGHT)
     taken: defaultdict[int, list[tuple[str, int, int]]] = defaultdict(list)
     for build, state, attempt in newest.select("build", "state", "attempt").iter_rows():
         of_state = taken[state]

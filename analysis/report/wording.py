@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DASH: Final = "\N{EN DASH}"
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 """What commands a terminal or turns text around; a log may hold it, a report must not."""
+_NUMBERS: Final = frozenset((int, float, bool, type(None)))
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _DAYS: Final = 48.0
@@ -31,11 +32,12 @@ def readable(findings: Findings) -> Findings:
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
-        return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value)
+        return value if value.isprintable() else _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
         return {key: _readable(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return tuple(_readable(each) for each in value)
+        # A long history has a hundred thousand numbers in long rows, and numbers are readable.
+        return tuple(map(_readable, value)) if set(map(type, value)) - _NUMBERS else value
     return value
 
 

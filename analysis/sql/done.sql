@@ -14,13 +14,19 @@ with causes as (
     )
     window before as (partition by build order by run rows between unbounded preceding and 1 preceding)
 ),
+completed as (
+    select a.build, state, coalesce(series, 0) as series, min(a.run) as completed_in
+    from attempts a join causes c on a.build = c.build and a.run = c.run
+    where status = 'completed' and a.build in (select build from causes group by build having count(*) > 1)
+    group by all
+),
 these as (
-    select a.build, pipeline, target, a.run, state, name, attempt, status, started, ended, host, cause,
+    select a.build, pipeline, target, a.run, a.state, name, attempt, status, started, ended, host, cause,
         coalesce(duration, if(status in ('completed', 'failed'), epoch(ended) - epoch(started), null), 0.0) as seconds,
         duration is null and status in ('completed', 'failed') as unmeasured,
-        coalesce(ended_ord, started_ord) as ord,
-        min(a.run) filter (status = 'completed') over (partition by a.build, state, coalesce(series, 0)) as completed_in
+        coalesce(ended_ord, started_ord) as ord, completed_in
     from attempts a join causes c on a.build = c.build and a.run = c.run
+    left join completed d on a.build = d.build and a.state = d.state and coalesce(c.series, 0) = d.series
 )
 select * exclude (cause, completed_in, again), again as repeated,
     case when status = 'failed' then state when again then cause end as charged,

@@ -23,8 +23,10 @@ from analysis.history import History  # noqa: E402
 from analysis.report import html, markdown, terminal  # noqa: E402
 from analysis.study import study  # noqa: E402
 from analysis.waits import Prices  # noqa: E402
+from analysis.watch import watch  # noqa: E402
 from tests.invented import invent  # noqa: E402
 from toolkit.core.policy import Policy  # noqa: E402
+from toolkit.supervise.captured import Captured  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,13 +57,18 @@ def main() -> None:
         with History.open(events, folder / "cache") as history:
             learnt: dict[str, object] = {}
             policy, prices = Policy(), Prices()
-            timed("what it teaches", lambda: learnt.update(
-                study(history.attempts().collect(), policy, {}, pipeline=None, prices=prices)
+            for what in ("what it teaches", "the same again"):
+                timed(what, lambda: learnt.update(study(
+                    history.attempts().collect(), policy, {}, pipeline=None, prices=prices, cache=folder / "learnt"
+                )))  # fmt: skip
+            timed("what it watches", lambda: watch(
+                history.attempts().collect(), (), Captured(str(folder)), folder / "watched"
             ))  # fmt: skip
             found = []
             timed("what it says", lambda: found.append(find(history, now=datetime.now(UTC), **learnt)))  # type: ignore[arg-type]
         page = folder / "page.html"
-        timed("as a page", lambda: page.write_text(html.render(found[0])))
+        timed("the charts' library put together, once", lambda: html.library(folder))
+        timed("as a page", lambda: page.write_text(html.render(found[0], folder)))
         timed("on a terminal", lambda: terminal.render(found[0], 120))
         timed("as Markdown", lambda: markdown.render(found[0]))
         timed("as JSON", found[0].model_dump_json)

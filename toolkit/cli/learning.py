@@ -51,11 +51,13 @@ def report(
       toolkit report --json
     """
     from datetime import UTC, datetime
+    from pathlib import Path
 
     from analysis.findings import find
     from analysis.study import study
 
     here = open_project(project)
+    cache = Path(here.state_directory) / "cache"
     with telling() as work, tables_of(here, store, work) as tables:
         states = {each.code: each for each in here.states}
         work.stage("looking at rules, hosts and outages")
@@ -67,6 +69,7 @@ def report(
             pipeline=pipeline,
             prices=prices_of(here),
             stage=work.stage,
+            cache=cache / "learnt",
         )
         work.stage("adding up")
         findings = find(
@@ -78,8 +81,6 @@ def report(
         return
     for folder, form in ((csv, "csv"), (parquet, "parquet")):
         if folder is not None:
-            from pathlib import Path
-
             from analysis.report.tables import write
 
             write(findings, Path(folder), form)  # type: ignore[arg-type]
@@ -91,7 +92,7 @@ def report(
         if html is not None:
             from analysis.report.html import render as page
 
-            write_whole(html, page(findings))
+            write_whole(html, page(findings, cache))
         return
     from analysis.report.terminal import show
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -126,6 +127,7 @@ _DESIGN: Final = (
 )
 
 
+@lru_cache(maxsize=1024)
 def strategy_by_kind(code: StateCode, name: str | None) -> str:
     """Name the strategy of a state that names none itself: by what its name says, else by its place in the design.
 
