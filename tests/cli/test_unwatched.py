@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
+
+from toolkit.supervise.outliving import is_told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +43,50 @@ state 30 three -- three
 PATIENCE = 30.0
 
 
+PIPELINE = """
+phase = "full-resume"
+
+[pipeline]
+name = "golden-image"
+
+[[states]]
+code = 5
+run = "echo one >>effects"
+
+[[states]]
+code = 20
+outputs = ["image"]
+run = "./two.sh"
+
+[[states]]
+code = 30
+run = "echo three >>effects"
+"""
+TWO = """#!/bin/sh
+echo two >>effects
+echo waiting
+while [ ! -e go ]; do sleep 0.02; done
+echo built >image
+"""
+needs_telling_kernel = pytest.mark.skipif(not is_told(), reason="from Linux 6.15 on others hear how a process ended")
+
+
 def orphaned(shell: Shell, build: str = BUILD, phase: str = "full-resume") -> None:
     """Begin a build, and kill its supervisor while it is in its second state."""
     (shell.folder / "toolkit.toml").write_text(CONFIGURATION.format(phase=phase))
+    _orphaned(shell, "run", "--", shell.script("build.sh", build))
+
+
+def orphaned_pipeline(shell: Shell, two: str = TWO) -> None:
+    """Begin a build of commands of its own, and kill its supervisor while it is in its second state."""
+    (shell.folder / "toolkit.toml").write_text(PIPELINE)
+    shell.script("two.sh", two)
+    _orphaned(shell, "run")
+
+
+def _orphaned(shell: Shell, *arguments: str) -> None:
     running = subprocess.Popen(
-        [sys.executable, "-m", "toolkit", "run", "--", shell.script("build.sh", build)], cwd=shell.folder,
+        [sys.executable, "-m", "toolkit", *arguments], cwd=shell.folder,
         env=shell.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert running.stdout is not None
@@ -51,6 +94,16 @@ def orphaned(shell: Shell, build: str = BUILD, phase: str = "full-resume") -> No
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     running.stdout.close()
+
+
+def ended_unwatched(shell: Shell) -> None:
+    """Let the second state end, and wait until the standby has seen that."""
+    until(shell, "unwatched")
+    (shell.folder / "go").touch()
+    deadline = time.monotonic() + PATIENCE
+    while list((shell.folder / ".toolkit" / "run").glob("*/unwatched")):
+        assert time.monotonic() < deadline, "it does not end"
+        time.sleep(0.02)
 
 
 def effects(folder: Path) -> list[str]:
@@ -104,7 +157,9 @@ def test_half_a_line_is_no_record(shell: Shell, torn: str) -> None:
 def test_what_still_runs_is_ended_before_the_build_goes_on(shell: Shell) -> None:
     """Two steps never work on one state: the one that was left behind is ended first, its children included."""
     orphaned(shell, BUILD.replace("while [ ! -e go ]; do sleep 0.02; done", "[ -e go ] || sh -c 'sleep 77; :'"))
-    assert _sleepers(shell.folder)
+    deadline = time.monotonic() + PATIENCE
+    while not _sleepers(shell.folder):
+        assert time.monotonic() < deadline, "nobody sleeps"
     (shell.folder / "go").touch()
     code, _, error = shell.run("resume")
 
@@ -148,6 +203,72 @@ def test_a_record_with_holes_is_not_built_upon(shell: Shell) -> None:
     assert code == 0
     assert "toolkit: warning: build b-0001 starts over: its record may have holes" in error
     assert effects(shell.folder).count("one") == 2
+
+
+@needs_telling_kernel
+def test_a_command_of_the_pipeline_that_ends_unwatched_is_believed(shell: Shell) -> None:
+    """It goes on to its end, its exit code is left behind, and nothing of what came behind it has begun."""
+    orphaned_pipeline(shell)
+    (shell.folder / "go").touch()
+    until(shell, "ended.20-1")
+    assert shell.run("resume")[0] == 0
+
+    assert effects(shell.folder) == ["one", "two", "three"]
+    assert shell.statuses("b-0001") == [
+        (5, "started", 1), (5, "completed", 1), (20, "started", 1), (20, "completed", 1),
+        (5, "reused", None), (20, "reused", None), (30, "started", 1), (30, "completed", 1),
+    ]  # fmt: skip
+
+
+@needs_telling_kernel
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [("exit 9", "exit code 9"), ("exit 0", "state 20 ended well, but its outputs are missing: image")],
+)
+def test_a_command_of_the_pipeline_that_fails_unwatched_has_failed(shell: Shell, end: str, told: str) -> None:
+    """A bad end is believed as well, and so is one without the outputs that were promised."""
+    orphaned_pipeline(shell, TWO.replace("echo built >image", end))
+    (shell.folder / "go").touch()
+    until(shell, "ended.20-1")
+
+    last = shell.json("status")["stateHistory"][-1]
+    assert (last["state"], last["status"], last["error"]) == (20, "failed", told)
+
+
+@needs_telling_kernel
+@pytest.mark.parametrize("whom", ["$$", "$PPID"])
+def test_what_a_signal_ended_unwatched_was_interrupted(shell: Shell, whom: str) -> None:
+    """A machine that shuts down ends all by signal: that is nobody's failure, though a shell has a number for it."""
+    orphaned_pipeline(shell, TWO.replace("echo built >image", f"kill -TERM {whom}; sleep 5"))
+    ended_unwatched(shell)
+
+    assert shell.json("status")["stateHistory"][-1]["status"] == "interrupted"
+
+
+@needs_telling_kernel
+def test_states_inside_a_command_that_stop_for_lack_of_us_are_no_failure(shell: Shell) -> None:
+    """The command of a state tells states of its own; it stops behind the first that ends unwatched, and is resumed."""
+    inner = '. "$TOOLKIT_SHELL"\nset -e\ntwo() {\n' + TWO.removeprefix("#!/bin/sh\n")
+    orphaned_pipeline(shell, f"#!/bin/sh\n{inner}}}\nstate 21 inner -- two\nstate 22 last -- true\n")
+    ended_unwatched(shell)
+    assert (20, "interrupted", 1) in shell.statuses("b-0001")
+    assert (21, "completed", 1) in shell.statuses("b-0001")
+    assert shell.run("resume")[0] == 0
+
+
+@needs_telling_kernel
+def test_a_state_took_as_long_as_it_ran_not_until_somebody_looked(shell: Shell) -> None:
+    """The end that was left behind has its own moment: what is learned from it is how long the state takes."""
+    orphaned_pipeline(shell)
+    (shell.folder / "go").touch()
+    until(shell, "ended.20-1")
+    word = next((shell.folder / ".toolkit" / "run").glob("*/ended.20-1"))
+    ended = word.stat().st_mtime
+    time.sleep(1.1)
+    events = [json.loads(line) for line in shell.run("history", "--jsonl")[1].splitlines()]
+    (told,) = [each for each in events if (each["state"], each["status"]) == (20, "completed")]
+
+    assert abs(datetime.fromisoformat(told["ts"]).timestamp() - ended) < 0.01
 
 
 def _sleepers(folder: Path) -> list[int]:

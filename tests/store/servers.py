@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -48,6 +49,21 @@ class Server:
 
     def stop(self, mode: str) -> None:
         self._run("pg_ctl", "-D", self.folder / "data", "-m", mode, "-w", "stop")
+
+    def freeze(self) -> None:
+        """Let it fall silent: who is connected waits, and who connects waits too."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it stopped."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        head = int((self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        told = Path(f"/proc/{head}/task/{head}/children").read_text()
+        return [head, *map(int, told.split())]
 
     def database(self) -> str:
         """Make an empty database and give its URL."""

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ STATES = (5, 10, 20, 30, 40)
 KINDS = ("instrumented", "pipeline", "markers")
 WHOM = ("supervisor", "state", "both", "all")
 MOST_RUNS = 40
+LOOKS = 500
 
 STEP = """#!/bin/sh
 # One state: what it makes holds what the state before it made. Without `set -e`: what fails has to show in the image.
@@ -130,6 +132,13 @@ class Crashing:
             raise AssertionError(f"{self.folder}: {strike.told} ended with {code}: {self.said()}")
         self.landed += code != 0
         return code == 0
+
+    def let_end(self) -> None:
+        """Wait until nothing of the build runs any more that outlived its supervisor."""
+        for _ in range(LOOKS):
+            if not list((self.folder / ".toolkit" / "run").glob("*/unwatched")):
+                return
+            time.sleep(0.01)
 
     def is_done(self) -> bool:
         """Tell whether the history says that the build is complete."""

@@ -70,6 +70,8 @@ def work(tally: Tally, number: int, images: dict[str, str], plans: dict[str, Ite
                 strikes = [next(plans[kind]) for _ in range(BLOWS)]
             build = Crashing(tally.folder / f"{number}-{name}-{kind}", kind)
             for each in strikes:
+                if name % 2:
+                    build.let_end()
                 moved = each._replace(where=each.where * took * 1.2) if each.when == "at" else each
                 if build.run(forge, moved):
                     break

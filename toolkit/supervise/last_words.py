@@ -23,13 +23,15 @@ def last_words(progress: Progress, project: Project) -> list[ev.Event]:
     trace = traces.find(project.directory, progress)
     if trace is None:
         return []
+    trace.wait_for_words()
     facts: list[ev.Event] = []
     if not trace.is_sound:
         facts.append(ev.RecordDegraded(build=progress.build, ts_ms=now_ms(), reason="the supervisor died in trouble"))
     for each in progress.open_attempts():
         code = trace.exit_code(each.state, each.attempt)
-        if code is not None:
-            facts.append(_ended(progress, project, each, code))
+        stopped = trace.helped and bool(project.state(each.state, each.name).run)
+        if code is not None and not (code and stopped):  # its own states stopped for lack of us: no failure of its own
+            facts.append(_ended(progress, project, each, code, trace.ended_ms(each.state, each.attempt)))
     return facts
 
 
@@ -45,10 +47,11 @@ def clear_away(progress: Progress, project: Project, say: Callable[[str], None] 
         trace.remove()
 
 
-def _ended(progress: Progress, project: Project, attempt: Attempt, code: int) -> ev.Event:
+def _ended(progress: Progress, project: Project, attempt: Attempt, code: int, ended_ms: int | None) -> ev.Event:
+    now = now_ms()
     told: dict[str, Any] = {
-        "build": progress.build, "ts_ms": now_ms(), "run": attempt.run, "state": attempt.state, "name": attempt.name,
-        "attempt": attempt.attempt,
+        "build": progress.build, "run": attempt.run, "state": attempt.state, "name": attempt.name,
+        "attempt": attempt.attempt, "ts_ms": max(attempt.started_ms or 0, min(now, ended_ms or now)),
     }  # fmt: skip
     config = project.state(attempt.state, attempt.name)
     if code:

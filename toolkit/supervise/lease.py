@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import BuildLeased, ToolkitError
 from toolkit.supervise.clock import monotonic
+from toolkit.supervise.control import GRACE_SECONDS
 from toolkit.supervise.holder import fate
+from toolkit.supervise.outliving import boot_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,11 @@ def lease_seconds() -> float:
     if seconds < 1:
         raise ConfigurationError(f"{VARIABLE}: a lease of {told} is too short", hint="Write 1s or more.")
     return seconds
+
+
+def grace_of(lease: float | None) -> float:
+    """Give the seconds that a build which is lost has to end by itself: half of what is left of its lease then."""
+    return GRACE_SECONDS if lease is None else min(GRACE_SECONDS, lease * (1 - KEPT) / 2)
 
 
 def holder_is_gone(
@@ -125,6 +132,13 @@ class Keeper:
         self._strict = strict
         self._stopped = threading.Event()
         self._renewed = boot_seconds()
+        self._tell: Callable[[float], None] | None = None
+
+    def tell(self, until: Callable[[float], None]) -> None:
+        """Say, now and at each renewal, until when what the build runs may go on without us, in boot seconds."""
+        if self._strict:
+            self._tell = until
+            until(self._renewed + self._seconds * KEPT)
 
     def start(self) -> None:
         """Begin; the first renewal comes when a quarter of the lease is over, so a short build pays nothing."""
@@ -145,6 +159,8 @@ class Keeper:
                 store = store or self._connect()
                 store.renew(self._build, self._token)
                 self._renewed = began
+                if self._tell is not None:
+                    self._tell(began + self._seconds * KEPT)
             except BuildLeased:
                 self._lose("another toolkit process has taken it over")
             except (ToolkitError, OSError):  # the guard knows how long that may go on
@@ -163,11 +179,6 @@ class Keeper:
         if not self._stopped.is_set():
             self._stopped.set()
             self._lost(reason)
-
-
-def boot_seconds() -> float:
-    """Seconds since the machine was started, those included in which it slept: what a lease is measured with."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _age(store: Store, build: str) -> float | None:

@@ -31,6 +31,7 @@ from toolkit.supervise.files import written_files
 from toolkit.supervise.footing import give_back, stand
 from toolkit.supervise.limits import Limits
 from toolkit.supervise.loop import Loop
+from toolkit.supervise.outliving import Outliving
 from toolkit.supervise.recording import Nobody, Recorder, Recording
 from toolkit.supervise.signals import DUMPING, Signals
 from toolkit.supervise.spawn import (
@@ -101,7 +102,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     cwd: str | None = None,
     again: bool = False,
     patience: float = RECORDER_SECONDS,
-    spare: str = "",
+    outliving: Outliving = Outliving(),  # noqa: B008 - a frozen value
 ) -> Ended:
     """Run `command` to its end, on the main thread; CommandNotRunnable or CannotSupervise before that.
 
@@ -109,7 +110,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     go to the recorder in their place among the output. `capture="pipes"` leaves terminals alone, `"none"` all streams.
     `again` says that another command may follow and will need the caller's descriptors; otherwise they are let go of as
     early as the build lets go of them. The recorder is waited for at the end, at most `patience` seconds.
-    Where there is a file `spare` when we are killed, the child lives on.
+    `outliving` says what becomes of the child when we are killed.
     """
     stand()
     variables = environment(environ, extra)
@@ -123,7 +124,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     files = written_files() if capture != "none" else []
     signals = Signals()
     signals.block()
-    standby = Standby(channels, spare)
+    standby = Standby(channels, outliving)
     watch = Stopwatch()
     try:
         signals.install(terminal=any(channel.terminal for channel in channels))

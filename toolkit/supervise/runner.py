@@ -17,11 +17,12 @@ from toolkit.supervise.attempts import Attempts, Limited
 from toolkit.supervise.bounded import AFTER_SECONDS, LONG_AFTER_SECONDS, within
 from toolkit.supervise.conductor import Conductor, limit_of, was_stopped
 from toolkit.supervise.holder import HERE
-from toolkit.supervise.lease import Keeper
+from toolkit.supervise.lease import Keeper, grace_of
 from toolkit.supervise.ledger import Ledger
 from toolkit.supervise.linking import Wanted, begin_run
 from toolkit.supervise.listener import Listener
 from toolkit.supervise.logs import log_directory, logs_directory
+from toolkit.supervise.outliving import Outliving
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
@@ -29,8 +30,7 @@ from toolkit.supervise.returning import clean_up
 from toolkit.supervise.selecting import WHOLE
 from toolkit.supervise.signals import pause
 from toolkit.supervise.spool import Spool
-from toolkit.supervise.traces import places
-from toolkit.supervise.wire import Wire
+from toolkit.supervise.wire import open_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ class Runner:
         self.decider = self._decider() if acts else None
         self._wait = 0.0
         self.control = Control()
-        self.ledger.on_lost = lambda: self.control.end("lost")
+        self.ledger.on_lost = lambda: self.control.end("lost", grace=grace_of(self.ledger.progress.lease))
         self._keeper = self._keep_lease()
         self.log = Spool(
             log_directory(project.directory, self.ledger.build), run=self.ledger.run,
@@ -97,7 +97,9 @@ class Runner:
         self.conductor = Conductor(self.ledger, self.log, names, Attempts(self.control, self._limits), self.decider)
         self.conductor.entering = self._entering
         self.conductor.fatal = self._fatal()
-        self.wire = self._wire()
+        self.wire = open_wire(project.directory, self.ledger)
+        if self.wire is not None and self._keeper is not None:
+            self._keeper.tell(self.wire.leased)
         self.conductor.helpers = self.wire
         self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
 
@@ -272,6 +274,7 @@ class Runner:
                 {**extra, **told},
                 cwd=self.project.directory,
                 again=not last or self.decider is not None,
+                attempt=attempt,
             )
             if self.conductor.leave(attempt, ended):
                 return ended, True
@@ -294,13 +297,25 @@ class Runner:
             last_class = self.ledger.progress.attempts_at(state.code)[-1].failure_class or ""
 
     def _supervise(
-        self, command: Sequence[str], extra: Mapping[str, str], *, cwd: str | None = None, again: bool = False
+        self,
+        command: Sequence[str],
+        extra: Mapping[str, str],
+        *,
+        cwd: str | None = None,
+        again: bool = False,
+        attempt: Attempt | None = None,
     ) -> Ended:
+        extra = {**extra, **self._environment()}
+        outliving = Outliving() if self.wire is None else self.wire.outliving(attempt, extra, shared=self._is_shared)
         return supervise(
-            command, extra={**extra, **self._environment()}, recorder=self.listener, control=self.control,
-            wire_fd=None if self.wire is None else self.wire.requests_fd, cwd=cwd, again=again,
-            spare="" if self.wire is None else self.wire.spare,
+            command, extra=extra, recorder=self.listener, control=self.control,
+            wire_fd=None if self.wire is None else self.wire.requests_fd, cwd=cwd, again=again, outliving=outliving,
         )  # fmt: skip
+
+    @property
+    def _is_shared(self) -> bool:
+        """Who takes over a build on another host needs the same file as we do; a server may be there for it alone."""
+        return not self.store.url.startswith("sqlite:")
 
     def _finish(self, ended: Ended) -> None:
         if not ended.recorded:
@@ -322,8 +337,7 @@ class Runner:
         url = self.store.url
         with suppress(StoreUnavailable):
             self.store.renew(self.ledger.build, self.ledger.token)
-        # Who can take over a build on another host needs the same file as we do; a server may be there for it alone.
-        strict = self.ledger.phase == "full-resume" and not url.startswith("sqlite:")
+        strict = self.ledger.phase == "full-resume" and self._is_shared
         keeper = Keeper(
             lambda: open_store(url, create=False), self.ledger.build, self.ledger.token,
             seconds=seconds, lost=self.ledger.lose, strict=strict,
@@ -371,25 +385,6 @@ class Runner:
             return None
         config = self.project.state(code)
         return Limited(timeout=config.timeout, stall=config.stall, grace=config.grace)
-
-    def _wire(self) -> Wire | None:
-        trouble: OSError | None = None
-        alone = self.ledger.phase == "full-resume"
-        for parent in places(self.project.directory):
-            try:
-                wire = Wire(parent)
-                # Where another host may take the build over, a child must not outlive the lease.
-                wire.sign(
-                    self.ledger.build, self.ledger.run, self.ledger.progress.holder or "",
-                    alone=alone, spare=self.store.url.startswith("sqlite:"),
-                )  # fmt: skip
-            except OSError as error:
-                trouble = error
-            else:
-                self.ledger.on_trouble = wire.unsound
-                return wire
-        self.ledger.trouble(f"the state helper has nowhere to talk: {trouble}")
-        return None
 
     def _environment(self) -> dict[str, str]:
         """The documented variables that a build finds."""

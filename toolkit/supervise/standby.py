@@ -4,8 +4,8 @@ It is a *canary*: it sits in our process group with every signal blocked. A pare
 of the whole group; but when the same signal is pending here, the group got it, the build has its own copy, and
 passing ours on would double it. And it is an *heir*: it holds the reading ends of the build's output, so when the
 build leaves background processes behind, or the supervisor is killed with -9, they go on printing to where they
-printed, and nobody gets a SIGPIPE that the bare build would not have got. In the second case it first kills the
-child, whose place in the caller's eyes we had; unless the child is a script that knows how to stop by itself.
+printed, and nobody gets a SIGPIPE that the bare build would not have got. In the second case it also sees to the child,
+whose place in the caller's eyes we had: `outliving.py`.
 
 It is forked before the child and before any thread; it costs a third of a millisecond.
 """
@@ -17,6 +17,8 @@ import os
 import select
 import signal
 from typing import TYPE_CHECKING, NoReturn
+
+from toolkit.supervise.outliving import Outliving, follow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +35,8 @@ COMMAND_BYTES = 5
 class Standby:
     """The supervisor's handle on the process; every method is safe when the process could not be made or is gone."""
 
-    def __init__(self, channels: Sequence[Channel], spare: str = "") -> None:
-        """Fork it. All signals must be blocked; what was inherited and is not in `channels` it closes.
-
-        While there is a file `spare`, the child may outlive us.
-        """
+    def __init__(self, channels: Sequence[Channel], outliving: Outliving) -> None:
+        """Fork it. All signals must be blocked; what was inherited and is not in `channels` it closes."""
         self.pid = 0
         self._answers = self._commands = -1
         opened: list[int] = []
@@ -51,7 +50,7 @@ class Standby:
             return  # no more processes or files to be had: we do without
         commands, self._commands, self._answers, answers = opened
         if self.pid == 0:
-            _serve(commands, answers, channels, spare)
+            _serve(commands, answers, channels, outliving)
         os.close(commands)
         os.close(answers)
 
@@ -117,27 +116,32 @@ def wait_for_the_group() -> None:
         os.setpgid(0, os.getpgrp())
 
 
-def _serve(commands: int, answers: int, channels: Sequence[Channel], spare: str) -> NoReturn:
+def _serve(commands: int, answers: int, channels: Sequence[Channel], outliving: Outliving) -> NoReturn:
     """Be the standby."""
     try:
         left = dict(enumerate(channels))
-        kept = {commands, answers, *(fd for channel in channels for fd in (channel.source, channel.outlet.fd))}
+        kept = {
+            commands,
+            answers,
+            outliving.lock,
+            *(fd for channel in channels for fd in (channel.source, channel.outlet.fd)),
+        }
         for channel in channels:
             channel.inlet = -1
         for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
             if fd not in kept:
                 _close_quietly(fd)
         _introduce()
-        if _wait(commands, answers, left, spare):
-            os.close(commands)
-            os.close(answers)
-            _copy(list(left.values()))
+        child = _wait(commands, answers, left)
+        os.close(commands)
+        os.close(answers)
+        follow(list(left.values()), child, outliving)
     finally:
         os._exit(0)
 
 
-def _wait(commands: int, answers: int, left: dict[int, Channel], spare: str) -> bool:
-    """Answer the supervisor until it hands over or dies."""
+def _wait(commands: int, answers: int, left: dict[int, Channel]) -> int:
+    """Answer the supervisor until it hands over or dies; gives the child to see to, -1 for none."""
     child = -1
     while len(command := os.read(commands, COMMAND_BYTES)) == COMMAND_BYTES:
         number = int.from_bytes(command[1:], "little")
@@ -150,19 +154,8 @@ def _wait(commands: int, answers: int, left: dict[int, Channel], spare: str) -> 
             left.pop(number).close()
         os.write(answers, answer)
         if command[:1] == b"o":
-            return True
-    if child >= 0 and not os.path.exists(spare):
-        with contextlib.suppress(OSError):  # it is gone, or became another user's: then nobody could have killed it
-            signal.pidfd_send_signal(child, signal.SIGKILL)
-    return True
-
-
-def _copy(channels: list[Channel]) -> None:
-    from toolkit.supervise.streams import Copier
-
-    copier = Copier(channels, lambda _stream, _data: None, lambda _channel: None)
-    while copier.open:
-        copier.turn(None)
+            return -1
+    return child
 
 
 def _introduce() -> None:

@@ -215,6 +215,11 @@ class Copier:
         self._watched.add(fd)
         self._poll.register(fd, select.POLLIN)
 
+    def unwatch(self, fd: int) -> None:
+        """Do not tell of it any more."""
+        self._watched.discard(fd)
+        self._poll.unregister(fd)
+
     def turn(self, seconds: float | None) -> list[int]:
         """Wait for something to do, at most `seconds`, do it, and give the watched descriptors that are readable."""
         readable = []

@@ -23,10 +23,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core.values import Value
-from toolkit.supervise.traces import remove, sign
+from toolkit.supervise.outliving import Outliving, is_told, write_until
+from toolkit.supervise.traces import places, remove, sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from toolkit.core.progress import Attempt
+    from toolkit.supervise.ledger import Ledger
 
 SLOTS = 64
 CROWDED = 4
@@ -63,6 +67,7 @@ class Wire:
         self.directory = _private_directory(parent)
         self._owners: dict[int, int] = {}
         self._may_be_spared = False
+        self._lock = -1
         try:
             self.descriptors = _contiguous(self.directory)
             for slot in range(len(self.descriptors), SLOTS + 1):
@@ -71,22 +76,34 @@ class Wire:
             remove(self.directory)
             raise
 
-    def sign(self, build: str, run: int, holder: str, *, alone: bool, spare: bool) -> None:
-        """Say whose this is; OSError. `alone`: without us a script must stop; `spare`: and need not be killed, then."""
-        sign(self.directory, build, run, holder)
+    def sign(self, build: str, run: int, holder: str, *, alone: bool) -> None:
+        """Say whose this is; OSError. `alone`: without us a script must stop, and need not be killed, then."""
+        self._lock = sign(self.directory, build, run, holder)
         if alone:
             _write(f"{self.directory}/alone", b"")
-        self._may_be_spared = alone and spare
+        self._may_be_spared = alone
 
     def unsound(self) -> None:
         """Say that the record has holes, should we die before the history can say so."""
         with suppress(OSError):
             os.unlink(f"{self.directory}/sound")
 
-    @property
-    def spare(self) -> str:
-        """Name the file that is there while the child may outlive us."""
-        return f"{self.directory}/spare"
+    def outliving(self, attempt: Attempt | None, marks: Mapping[str, str], *, shared: bool) -> Outliving:
+        """Say what becomes of the child when we are killed: a script of states, or the command of one `attempt`.
+
+        Where the history is `shared` with other hosts, it must not outlive the lease.
+        """
+        until = f"{self.directory}/until" if shared else ""
+        if attempt is None or not is_told():
+            return Outliving(spare=f"{self.directory}/spare", until=until, lock=self._lock, marks=marks)
+        return Outliving(
+            spare=f"{self.directory}/alone", until=until, lock=self._lock, marks=marks,
+            word=f"{self.directory}/ended.{attempt.state}-{attempt.attempt}",
+        )  # fmt: skip
+
+    def leased(self, moment: float) -> None:
+        """Let the child live until a moment, in boot seconds."""
+        write_until(f"{self.directory}/until", moment)
 
     @property
     def requests_fd(self) -> int:
@@ -113,7 +130,7 @@ class Wire:
             verb, text = verb.removesuffix("-file"), self._value(slot)
         if verb == "begin" and self._may_be_spared:
             self._may_be_spared = False
-            _write(self.spare, b"")
+            _write(f"{self.directory}/spare", b"")
         owner = self._owner(slot) if verb in NEEDS_OWNER else 0
         return Request(slot=slot, owner=owner, verb=verb, code=parts[2], text=text)
 
@@ -153,6 +170,9 @@ class Wire:
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
         if not leave_traces:
             remove(self.directory)
 
@@ -192,6 +212,22 @@ class Wire:
                 pass
         except BlockingIOError:
             return
+
+
+def open_wire(project_directory: str, ledger: Ledger) -> Wire | None:
+    """Open the wire of a run that `ledger` records, and sign it; None, and a word about it, when there is no place."""
+    trouble: OSError | None = None
+    for parent in places(project_directory):
+        try:
+            wire = Wire(parent)
+            wire.sign(ledger.build, ledger.run, ledger.progress.holder or "", alone=ledger.phase == "full-resume")
+        except OSError as error:
+            trouble = error
+        else:
+            ledger.on_trouble = wire.unsound
+            return wire
+    ledger.trouble(f"the state helper has nowhere to talk: {trouble}")
+    return None
 
 
 def _private_directory(parent: str) -> str:
