@@ -17,6 +17,7 @@ from toolkit.core.pipeline import StateConfig
 from toolkit.core.policy import Policy
 from toolkit.core.progress import apply
 from toolkit.core.situation import Diagnosis, Situation, Validity
+from toolkit.core.span import Span, span_of
 from toolkit.errors import NotFound, Refused, UsageError
 from toolkit.store import open_store
 from toolkit.supervise.planning import Experience, learn, plan
@@ -105,16 +106,31 @@ def test_degraded_builds_and_those_that_may_not_resume_start_over(project: Proje
 
 
 def test_seconds(project: Project) -> None:
-    """What a plan costs is what its states used to take; what nobody knows is said to be unknown."""
-    experience = Experience(seconds={5: 600.0, 20: 60.0, 40: 30.0}, names={})
+    """What a plan costs is what its states used to take, with range and n; what nobody knows is said to be unknown."""
+    experience = Experience(
+        seconds={5: span_of([600.0] * 9), 20: span_of([50.0, 60.0, 80.0]), 40: span_of([30.0])}, names={}
+    )
     told = planned(project, completed(project, completes(5), fails(20)), experience=experience)
 
-    assert (told.expected_seconds, told.start_over_seconds, told.unknown) == (90.0, 690.0, (70,))
+    assert told.expected == Span(median=90.0, low=82.0, high=106.0, n=1)
+    assert told.expected.text == "1m 30s (n=1)"
+    assert told.start_over is not None
+    assert (told.start_over.median, told.start_over.n, told.unknown) == (690.0, 1, (70,))
     assert told.shape["states"][0] == {
         "code": 5, "name": "s5", "action": "reuse", "why": "completed in attempt 1: inputs unchanged",
-        "expected_seconds": 600.0,
+        "expected_seconds": 600.0, "expected": {"median": 600.0, "low": 600.0, "high": 600.0, "n": 9},
     }  # fmt: skip
-    assert planned(project, None).expected_seconds is None
+    assert told.shape["expected"] == {"median": 90.0, "low": 82.0, "high": 106.0, "n": 1}
+    assert planned(project, None).expected is None
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30))
+def test_a_span_lies_among_what_it_sums_up(durations: list[float]) -> None:
+    """Median and range are in order, within what was recorded, and say how much that was."""
+    told = span_of(durations)
+
+    assert min(durations) - 0.001 <= told.low <= told.median <= told.high <= max(durations) + 0.001
+    assert f"n={len(durations)})" in told.text
 
 
 def test_experience_comes_from_the_last_builds(tmp_path: Path) -> None:
@@ -128,7 +144,10 @@ def test_experience_comes_from_the_last_builds(tmp_path: Path) -> None:
     learnt = learn(store, "golden-image")
     store.close()
 
-    assert learnt.seconds == {5: 120.0, 20: 180.0, 100: 180.0}
+    assert {code: (each.median, each.n) for code, each in learnt.seconds.items()} == {
+        5: (120.0, 3), 20: (180.0, 1), 100: (180.0, 1),
+    }  # fmt: skip
+    assert learnt.seconds[5].text == "2m (1m 12s to 2m 48s, n=3)"
     assert learnt.names == {5: "kickstart", 20: "base", 100: None}
 
 

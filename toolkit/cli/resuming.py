@@ -55,7 +55,8 @@ def plan(
     """Say what resuming a build would do: which states are reused, which run and why, and how long it takes.
 
     Nothing runs but the states' own `verify` and `revalidate` commands. Where no build waits to be resumed, the plan is
-    that of a new one.
+    that of a new one. How long a state takes is the median of what it took in the last 20 builds, with the range that
+    eight of ten lie in and their number.
 
     Examples:
 
@@ -134,8 +135,6 @@ def _planned(store: Store | None, project: Project, progress: Progress | None, o
 
 
 def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
-    from toolkit.core.moments import duration_text
-
     if not planned.states:
         print("no state is known yet: run the build once, or write its states into toolkit.toml")
         return
@@ -143,17 +142,17 @@ def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
         ["state", "name", "action", "takes", "why"],
         [
             [each.code, each.name, each.action,
-             "?" if each.expected_seconds is None else duration_text(each.expected_seconds), each.why]
+             "?" if each.expected is None else each.expected.text, each.why]
             for each in planned.states
         ],
         right=frozenset({0, 3}),
     )  # fmt: skip
     print(f"\n{planned.build or 'a new build'}: {_count(planned)}")
-    if planned.expected_seconds is not None:
+    if planned.expected is not None:
         more = f", and states {', '.join(map(str, planned.unknown))} that nobody has timed" if planned.unknown else ""
-        print(f"it takes about {duration_text(planned.expected_seconds)}{more}")
-    if planned.build is not None and planned.start_over_seconds is not None:
-        print(f"starting over takes about {duration_text(planned.start_over_seconds)}")
+        print(f"it takes about {planned.expected.text}{more}")
+    if planned.build is not None and planned.start_over is not None:
+        print(f"starting over takes about {planned.start_over.text}")
     if planned.goes_back_to is not None:
         print(f"before that, the checkpoint of state {planned.goes_back_to} is restored")
     if planned.left_out:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.core.action import Reuse, Stop
 from toolkit.core.codes import StateCode
 from toolkit.core.situation import before_attempt
+from toolkit.core.span import Span, span_of, total
 from toolkit.core.values import NOTHING, Value
 from toolkit.errors import Refused
 from toolkit.supervise.hashes import Hashes
@@ -16,8 +17,6 @@ from toolkit.supervise.selecting import WHOLE, Selection, narrowed
 from toolkit.supervise.validity import UNNAMED, restore_point, validity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from phases import Decide
     from toolkit.core.pipeline import Resume, StateConfig
     from toolkit.core.progress import Progress
@@ -29,22 +28,28 @@ BUILDS = 20
 
 
 class Experience(Value):
-    """What the last builds of a pipeline taught. Seconds are medians of attempts that completed."""
+    """What the last builds of a pipeline taught."""
 
-    seconds: Mapping[StateCode, float] = NOTHING
+    seconds: Mapping[StateCode, Span] = NOTHING
+    """How long the attempts that completed took."""
     names: Mapping[StateCode, str | None] = NOTHING
     """The states of the last build that completed: those that this one will come to."""
 
 
 class PlannedState(Value):
-    """What would become of one state. `expected_seconds` is None when it never completed."""
+    """What would become of one state. `expected` is None when it never completed."""
 
     code: StateCode
     name: str | None
     action: str
     """`reuse` or `run`."""
     why: str
-    expected_seconds: float | None = None
+    expected: Span | None = None
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The state as JSON-ready values."""
+        return {**self.__dict__, **_shaped("expected", self.expected)}
 
 
 class Plan(Value):
@@ -56,7 +61,7 @@ class Plan(Value):
     """Behind the last state that was asked for."""
     goes_back_to: StateCode | None = None
     """The reused state whose checkpoint is restored before the first state runs."""
-    start_over_seconds: float | None = None
+    start_over: Span | None = None
     """How long all the states would take, as far as it is known."""
 
     @property
@@ -65,23 +70,23 @@ class Plan(Value):
         return next((each for each in self.states if each.action == "run"), None)
 
     @property
-    def expected_seconds(self) -> float | None:
+    def expected(self) -> Span | None:
         """How long the states that run will take, as far as it is known."""
-        return _total(each.expected_seconds for each in self.states if each.action == "run")
+        return total(each.expected for each in self.states if each.action == "run")
 
     @property
     def unknown(self) -> tuple[StateCode, ...]:
         """The states that run and of which nobody knows how long they take."""
-        return tuple(each.code for each in self.states if each.action == "run" and each.expected_seconds is None)
+        return tuple(each.code for each in self.states if each.action == "run" and each.expected is None)
 
     @property
     def shape(self) -> dict[str, Any]:
         """The plan as JSON-ready values."""
         return {
             "build": self.build,
-            "states": [dict(each.__dict__) for each in self.states],
-            "expected_seconds": self.expected_seconds,
-            "start_over_seconds": self.start_over_seconds,
+            "states": [each.shape for each in self.states],
+            **_shaped("expected", self.expected),
+            **_shaped("start_over", self.start_over),
             "unknown": list(self.unknown),
             "left_out": list(self.left_out),
             "goes_back_to": self.goes_back_to,
@@ -126,7 +131,7 @@ def plan(  # noqa: PLR0913 - what a plan depends on
                 name=state.name,
                 action="reuse" if reuses else "run",
                 why="a new build" if progress is None else action.reason,
-                expected_seconds=experience.seconds.get(state.code),
+                expected=experience.seconds.get(state.code),
             )
         )
     everything = (*(each.code for each in states), *left_out)
@@ -135,7 +140,7 @@ def plan(  # noqa: PLR0913 - what a plan depends on
         states=tuple(states),
         left_out=tuple(left_out),
         goes_back_to=_checkpoint(progress, project, states),
-        start_over_seconds=_total(experience.seconds.get(code) for code in everything),
+        start_over=total(experience.seconds.get(code) for code in everything),
     )
 
 
@@ -170,13 +175,7 @@ def learn(store: Store, pipeline: str, builds: int = BUILDS) -> Experience:
                 seconds.setdefault(each.state, []).append(each.duration)
         if progress.status == "completed":
             names = {code: progress.names.get(code) for code in progress.states}
-    return Experience(seconds={code: _median(told) for code, told in seconds.items()}, names=names)
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return Experience(seconds={code: span_of(told) for code, told in seconds.items()}, names=names)
 
 
 def _checkpoint(progress: Progress | None, project: Project, states: list[PlannedState]) -> StateCode | None:
@@ -188,9 +187,11 @@ def _checkpoint(progress: Progress | None, project: Project, states: list[Planne
     return last.code if last.restore and restore_point(progress, last, project) is not None else None
 
 
-def _total(seconds: Iterable[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return round(sum(known), 3) if known else None
+def _shaped(word: str, span: Span | None) -> dict[str, Any]:
+    return {
+        f"{word}_seconds": None if span is None else span.median,
+        word: None if span is None else span.shape,
+    }  # fmt: skip
 
 
 def _new(project: Project) -> Progress:
