@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.core.engine import EngineName, LineFinder
@@ -53,6 +53,9 @@ def test_every_engine_finds_the_same_lines(block: bytes) -> None:
 OWN = [
     r"^E\d{4}",
     r"[^a]b$",
+    r"[^a]x?b$",
+    r"(?:a|x)b$",
+    r"(a$|b)9?",
     r"\s+x\W",
     "«lost»",
     "(?i)straße",
@@ -65,6 +68,8 @@ OWN = [
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(alphabet="abx9E1 e«lostßn».-\t", max_size=12), max_size=8))
+@example(["111«b", "1111111111««", "11111", "b"])
+@example([" ", "11b1Eb 1 9.", "bab"])
 @pytest.mark.parametrize("expression", OWN)
 def test_engines_agree_on_peoples_rules_too(expression: str, lines: list[str]) -> None:
     """Negated classes, blanks, line ends, characters beyond ASCII mean the same everywhere; no match crosses lines."""

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from toolkit.core.rules.linear import line_safe, required
+from toolkit.core.rules.linear import ends_last, line_safe, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -87,7 +87,7 @@ class LineFinder:
         self._finder: _Re2 | _Plain | None = None
         self.apart: dict[int, list[int]] = {}
         if engine == "hyperscan":
-            self._whole = _Hyperscan([line_safe(expression) for expression in expressions])
+            self._whole = _Hyperscan(expressions)
             self._without = self._whole.refused
             return
         users: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -235,16 +235,21 @@ class _Re2:
 
 
 class _Hyperscan:
-    """All expressions in one automaton that runs at the speed of memory."""
+    """All expressions in one automaton that runs at the speed of memory.
 
-    def __init__(self, expressions: list[bytes]) -> None:
+    It looks for a line feed where an expression has `$`: with the anchor it finds ends that are none and misses some
+    that are, in short buffers of short lines.
+    """
+
+    def __init__(self, regexes: Sequence[str]) -> None:
         import hyperscan
 
-        numbers = list(range(len(expressions)))
-        self.refused: list[int] = []
+        expressions = [line_safe(regex, end=r"\n") for regex in regexes]
+        self.refused = [number for number, regex in enumerate(regexes) if not ends_last(regex)]
+        numbers = [number for number in range(len(regexes)) if number not in self.refused]
         self._database: Any = None
         try:
-            self._database = self._compiled(hyperscan, expressions, numbers)
+            self._database = self._compiled(hyperscan, expressions, numbers) if numbers else None
         except hyperscan.error:
             for number in numbers:
                 try:
@@ -280,7 +285,7 @@ class _Hyperscan:
         def matched(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
             append((end, number))
 
-        self._database.scan(block, match_event_handler=matched)
+        self._database.scan(block if block.endswith(b"\n") else block + b"\n", match_event_handler=matched)
         ends.sort()
         if kept_apart is not None:
             for number in apart:
@@ -289,7 +294,7 @@ class _Hyperscan:
         start = line_end = -1
         found: set[int] = set()
         for end, number in ends:
-            if end > line_end:
+            if end - 1 > line_end:
                 if found:
                     yield start, line_end, sorted(found)
                 start, line_end = line_at(block, end - 1)

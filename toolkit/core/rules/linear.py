@@ -107,17 +107,33 @@ _INSIDE: Final = {"s": r" \t\x0b\x0c", "D": r"\x00-\x09\x0b-/:-\xff", "W": r"\x0
 _OUTSIDE: Final = {"s": r"[ \t\x0b\x0c]", "W": r"[^\w\n]", "D": r"[^\d\n]", "S": r"[^\s]"}
 
 
-def line_safe(regex: str) -> bytes:
+def line_safe(regex: str, end: str = "$") -> bytes:
     r"""Rewrite `regex` so that no match crosses a line end and every engine reads it alike.
 
     Groups become non-capturing, `\s` and negated classes lose the line feed, characters beyond ASCII become UTF-8 bytes.
+    `end` is what `$` becomes.
     """
     out: list[str] = []
     at, in_class = 0, False
     while at < len(regex):
         piece, at, in_class = _rewritten_class(regex, at) if in_class else _rewritten(regex, at)
-        out.append(piece)
+        out.append(end if piece == "$" and not in_class else piece)
     return "".join(out).encode("ascii")
+
+
+def ends_last(regex: str) -> bool:
+    """Tell whether every `$` stands last in its expression: a line end may be taken for it then, as nothing follows."""
+    plain = _skeleton(regex)[0]
+    holds: list[bool] = [False]
+    for at, char in enumerate(plain):
+        if char == "(":
+            holds.append(False)
+            continue
+        here = char == "$" or (char == ")" and len(holds) > 1 and holds.pop())
+        holds[-1] |= here
+        if here and plain[at + 1 : at + 2] not in {"", "|", ")"}:
+            return False
+    return True
 
 
 def _rewritten(regex: str, at: int) -> tuple[str, int, bool]:
