@@ -88,11 +88,43 @@ RULES: Final = (
             r"|remote: (?:Repository not found|Not Found)|error: (?:pathspec '.*' did not match"
             r"|Server does not allow request for unadvertised object|src refspec .* does not match any)"
             r"|fatal: needed a single revision|Unable to find current revision in submodule"
-            r"|upload-pack: not our ref|No url found for submodule"
+            r"|upload-pack: not our ref"
         ),
         "fatal: Remote branch release-9 not found in upstream origin",
         "branch found",
         weight=CAUSE,
+    ),
+    Rule(
+        "lfs.quota",
+        "resource",
+        r"(?i)over its (?:data|storage|bandwidth) quota|(?:bandwidth|lfs|storage) (?:quota|limit) (?:has been |was |is )?(?:exceeded|reached|used up)",
+        "batch response: This repository is over its data quota.",
+        "Git LFS: (3 of 3 files) 12 MB",
+        weight=CAUSE + 4,
+    ),
+    Rule(
+        "lfs.missing",
+        "dependency",
+        r"(?i)Object does not exist on the server|\[404\] Object|lfs.{0,40}missing objects?\b",
+        "Error downloading object: a.bin (91b3): Smudge error: [404] Object does not exist on the server",
+        "Downloading a.bin (4 MB)",
+        weight=CAUSE + 4,
+    ),
+    Rule(
+        "license.none",
+        "unavailable",
+        r"(?i)licensed number of users already reached|no (?:more |free )?(?:floating )?licen[cs]es? (?:are |is |seats? )?(?:left|available|free)|all licen[cs]es (?:are )?(?:in use|reserved|checked out)|licen[cs]es? (?:pool )?(?:is |are )?exhausted",
+        "License checkout failed: Licensed number of users already reached.",
+        "license checked out",
+        weight=CAUSE + 2,
+    ),
+    Rule(
+        "license.server",
+        "network",
+        r"(?i)(?:cannot|could not|can't|failed to|unable to) (?:connect|talk|reach)(?: to)? (?:the )?licen[cs]e (?:server|manager|daemon)|FlexNet Licensing error:-(?:15|16|96|97)\b",
+        "Cannot connect to license server system.",
+        "license server answered",
+        weight=CAUSE + 2,
     ),
     Rule(
         "git.remote",
@@ -113,7 +145,7 @@ RULES: Final = (
         "git.config",
         "config",
         (
-            r"(?i)fatal: not a git repository|Please tell me who you are|fatal: empty ident name"
+            r"(?i)fatal: not a git repository|No url found for submodule|Please tell me who you are|fatal: empty ident name"
             r"|CONFLICT \((?:content|modify|add)|Automatic merge failed|error: patch failed|patch does not apply"
             r"|error: failed to push some refs|non-fast-forward|Hunk #\d+ FAILED|\d+ out of \d+ hunks? FAILED"
         ),

@@ -51,7 +51,7 @@ RULES: Final = (
         "ansible.role_missing",
         "config",
         (
-            r"(?i)the role '.*' was not found|could not find or access '|ansible-galaxy.*(?:was NOT installed"
+            r"(?i)the role '.*' was not found|could not find or access '|\bwas NOT installed successfully|ansible-galaxy.*(?:was NOT installed"
             r"|Unable to find|not found)|Unable to retrieve file contents|(?:handler|listener) '.*' was not found"
             r"|The requested handler|could not locate file in lookup|unable to find '.*' in expected paths"
             r"|Failed to resolve the requested (?:dependencies map|collection)|the collection .* (?:was not found"

@@ -135,6 +135,13 @@ RULES: Final = (
     Rule(
         "apt.unmet",
         "dependency",
+        r"^ .*(?:Depends|Conflicts|Breaks|PreDepends|Recommends): \S.* but .*(?:is to be installed|is not installable|is not going to be installed|is installed)",
+        " app : Depends: libssl3 (>= 3.2) but 3.0.2 is to be installed",
+        "Depends: libc6",
+    ),
+    Rule(
+        "apt.unmet",
+        "dependency",
         (
             r"The following packages have unmet dependencies"
             r"|Unable to correct problems, you have held broken packages|Unmet dependencies\. Try"

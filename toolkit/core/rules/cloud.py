@@ -101,7 +101,7 @@ RULES: Final = (
             r"(?i)Invalid\w+\.(?:NotFound|Malformed)|Invalid(?:AMIID|Subnet(?:ID)?|Group|KeyPair|VpcID|InstanceID|Snapshot|Volume|Parameter(?:Value"
             r"|Combination)?|Instance(?:Type|Profile)?|Zone|AvailabilityZone|Resource\w*"
             r"|Template\w*)\.?(?:NotFound|Malformed|Unavailable|Unknown)?(?:Exception)?: |NoSuchBucket|NoSuchKey"
-            r"|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|NotFoundException"
+            r"|NoSuchEntity|ResourceNotFound(?:Exception)?|ResourceGroupNotFound|ImageNotFound|\bNotFoundException"
             r"|ValidationException|ValidationError: |MissingParameter|UnsupportedOperation|DryRunOperation"
             r"|MalformedPolicyDocument|(?:flavor|image|network|keypair) .* (?:could not be found|not found)"
             r"|InvalidApiVersion|The resource '.*' was not found|No (?:image|AMI) (?:was found|found|matching)"

@@ -135,6 +135,14 @@ RULES: Final = (
     ),
     # ---- make and compilers
     Rule(
+        "link.missing",
+        "dependency",
+        r"\bld(?:\.\w+)?: cannot find -l\S+|undefined reference to|\bld(?:\.\w+)?: library '?-?l?\S+'? not found|cannot find -l\S+",
+        "/usr/bin/ld: cannot find -lfoo: No such file or directory",
+        "collect2: error: ld returned 1 exit status",
+        weight=CAUSE - 2,
+    ),
+    Rule(
         "compile.error",
         "config",
         (
@@ -150,13 +158,21 @@ RULES: Final = (
         weight=CAUSE - 8,
     ),
     Rule(
+        "configure.missing",
+        "dependency",
+        r"configure: error: .*(?:not found|missing|required|need|no(?:t)? (?:usable|suitable|working|acceptable)|cannot find|could not find|install)|CMake Error at .*(?:find_package|FindPackageHandleStandardArgs|pkg_check_modules|_pkg_check_modules_internal)|Could NOT find \S+|meson\.build:\d+:\d+: ERROR: .*(?:[Dd]ependency|not found)|Could not find a package configuration file provided by",
+        "configure: error: zlib development headers not found",
+        "checking for zlib.h... yes",
+        weight=CAUSE - 12,
+    ),
+    Rule(
         "make.no_rule",
         "config",
         (
             r"\*\*\* No rule to make target|\*\*\* missing separator|\*\*\* No targets|No makefile found"
             r"|\*\*\* (?:multiple target patterns|commands commence|recipe commences|unterminated)|ninja: error: "
             r"|CMake Error(?: at| in|:)|configure: error: |error: (?:autoreconf|automake)|aclocal: error"
-            r"|meson\.build:\d+:\d+: ERROR|Could NOT find \S+|No CMAKE_\w+ could be found"
+            r"|meson\.build:\d+:\d+: ERROR|No CMAKE_\w+ could be found"
             r"|Error: source directory .* does not"
         ),
         "make: *** No rule to make target 'imge', needed by 'all'.  Stop.",

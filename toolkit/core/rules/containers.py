@@ -38,13 +38,21 @@ RULES: Final = (
         unless=r"(?i)warning|Use 'docker login",
     ),
     Rule(
+        "registry.short_name",
+        "config",
+        r"(?i)short-name .* did not resolve|no unqualified-search registries are defined",
+        'Error: short-name "base" did not resolve to an alias and no unqualified-search registries are defined',
+        "resolved base",
+        weight=CAUSE + 1,
+    ),
+    Rule(
         "registry.not_found",
         "dependency",
         (
             r"(?i)manifest (?:for .* )?(?:not found|unknown)|manifest unknown|pull access denied for"
             r"|repository (?:name not known|does not exist)|NAME_UNKNOWN|no matching manifest for"
             r"|image .* (?:not known|not found|could not be found)|No such image"
-            r"|failed to (?:solve|resolve (?:source metadata|reference)).*: not found$|short-name .* did not resolve"
+            r"|failed to (?:solve|resolve (?:source metadata|reference)).*: not found$"
             r"|requested image's platform|ErrImagePull|ImagePullBackOff|InvalidImageName|unable to find image"
             r"|invalid reference format|blob unknown"
         ),
@@ -178,13 +186,35 @@ RULES: Final = (
         weight=VAGUE + 8,
     ),
     Rule(
+        "kubernetes.busy",
+        "contention",
+        r"(?i)another operation \((?:install|upgrade|rollback)|Operation cannot be fulfilled on .*: the object has been modified|the object has been modified; please apply",
+        "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+        "Error: UPGRADE FAILED: values do not meet the schema",
+        weight=CAUSE + 2,
+    ),
+    Rule(
+        "kubernetes.wait",
+        "timeout",
+        r"(?i)timed out waiting for the condition|resource .* not ready\. status: InProgress|context deadline exceeded.*\b(?:helm|release|rollout)\b|timeout: .* not ready",
+        "Error: INSTALLATION FAILED: timed out waiting for the condition",
+        "condition met",
+        weight=CAUSE + 1,
+    ),
+    Rule(
+        "docker.unhealthy",
+        "timeout",
+        r"(?i)dependency failed to start: container \S+ (?:is unhealthy|exited)|container .{1,120} is unhealthy\b",
+        "dependency failed to start: container build-db-1 is unhealthy",
+        "container build-db-1 is healthy",
+    ),
+    Rule(
         "kubernetes.failed",
         "config",
         (
             r"(?i)CrashLoopBackOff|CreateContainerConfigError|error: (?:error validating|unable to recognize"
             r"|the server doesn't have a resource type|no matches for kind)|Error from server \((?:NotFound"
-            r"|BadRequest|Invalid|Forbidden)\)|Error: (?:INSTALLATION|UPGRADE) FAILED|helm.*(?:timed out"
-            r"|chart .* not found)|Insufficient (?:cpu|memory)|exceeded its progress deadline"
+            r"|BadRequest|Invalid|Forbidden)\)|Error: (?:INSTALLATION|UPGRADE) FAILED|helm.*(?:chart .* not found)|Insufficient (?:cpu|memory)|exceeded its progress deadline"
             r"|namespaces? \"?\S+\"? not found"
         ),
         "Error: INSTALLATION FAILED: cannot re-use a name that is still in use",

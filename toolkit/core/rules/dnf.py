@@ -106,6 +106,29 @@ RULES: Final = (
         weight=CAUSE + 2,
     ),
     Rule(
+        "rpm.bad_file",
+        "dependency",
+        r"(?i)not an rpm package|: (?:not|is not) a valid (?:rpm|deb|package)\b|: unsupported RPM package version",
+        "error: agent.rpm: not an rpm package (or package manifest)",
+        "agent.rpm: digests SIGNATURES OK",
+    ),
+    Rule(
+        "rpm.build_needs",
+        "dependency",
+        r"(?i)failed build dependencies|^\s+\S.* is needed by \S+-\d|unmet build dependencies|unsatisfied build[- ]dep",
+        "error: Failed build dependencies:",
+        "build dependencies installed",
+        weight=CAUSE + 1,
+    ),
+    Rule(
+        "dnf.conflict",
+        "dependency",
+        r"^\s+\S.* is needed by (?:\(installed\) )?\S+-\d",
+        "\tlibssl.so.10()(64bit) is needed by agent-3.1-4.x86_64",
+        "is needed by nobody",
+        weight=CAUSE + 2,
+    ),
+    Rule(
         "dnf.no_match",
         "dependency",
         (
@@ -182,6 +205,14 @@ RULES: Final = (
         "error: Bad exit status from /var/tmp/rpm-tmp.8mCzlq (%build)",
         "rpmbuild finished",
         weight=PHRASE,
+    ),
+    Rule(
+        "apk.fetch",
+        "unavailable",
+        r"fetching \S+: temporary error|temporary error \(try again",
+        "WARNING: fetching https://mirror.example/v3.20/main: temporary error (try again later)",
+        "fetch https://mirror.example/v3.20/main/x86_64/APKINDEX.tar.gz",
+        weight=CAUSE + 10,
     ),
     Rule(
         "packages.other",

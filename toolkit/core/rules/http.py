@@ -86,7 +86,7 @@ RULES: Final = (
             r"|for) (?:scheduled )?maintenance|\bplease try again later\b|license server (?:busy|unavailable"
             r"|unreachable)|no (?:available|healthy) (?:servers?|upstream|backends?)|server is (?:too )?busy"
             r"|The server is (?:currently )?unable to handle|upstream connect error|upstream request timeout"
-            r"|temporary error \(try again|server error: .*\(5\d\d\)"
+            r"|server error: .*\(5\d\d\)"
         ),
         "upload failed: the registry is temporarily unavailable, please try again later",
         "maintenance window configured",

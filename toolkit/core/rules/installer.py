@@ -68,6 +68,14 @@ RULES: Final = (
         unless=r"\b40[134]\b",
     ),
     Rule(
+        "anaconda.tree",
+        "config",
+        r"(?i)Could not find an installable distribution|Error validating install (?:location|media)|does not (?:seem|appear) to be (?:an? )?(?:valid )?(?:install(?:able|ation)? (?:tree|media|source)|distribution)",
+        "ERROR    Error validating install location: Could not find an installable distribution at http://192.0.2.1/9/",
+        "found an installable distribution",
+        weight=CAUSE + 3,
+    ),
+    Rule(
         "anaconda.packages",
         "dependency",
         (

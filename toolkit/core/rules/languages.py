@@ -85,11 +85,19 @@ RULES: Final = (
     Rule(
         "pip.build",
         "dependency",
+        r"(?i)^\s+(?:error: )?(?:\S+ executable not found|.*(?:headers?|library|compiler) (?:is |are |was )?(?:not found|required|missing)|can't find Rust compiler|unable to find (?:vc|compiler))",
+        "      Error: pg_config executable not found.",
+        "Successfully built wheel",
+        weight=PHRASE + 6,
+    ),
+    Rule(
+        "pip.build",
+        "dependency",
         (
             r"(?i)Failed building wheel for|error: subprocess-exited-with-error|metadata-generation-failed"
             r"|legacy-install-failure|Failed to build (?:installable wheels|\S+$)|Could not build wheels"
             r"|Microsoft Visual C\+\+ .* is required|Getting requirements to build wheel did not run"
-            r"|pg_config executable not found|Preparing metadata .*did not run|error: command '.*gcc' failed"
+            r"|Preparing metadata .*did not run|error: command '.*gcc' failed"
             r"|fatal error: Python\.h: No such file|Cython\.Compiler\.Errors"
         ),
         "  ERROR: Failed building wheel for cryptography",
@@ -225,7 +233,7 @@ RULES: Final = (
         ),
         "[INFO] Downloaded from central: https://repo.example/x.pom",
         weight=CAUSE + 1,
-        unless=r"(?i)at org\.|\bTest\w*\b.*<<<|PKIX|certificate",
+        unless=r"(?i)^\s*at org\.|\bTest\w*\b.*<<<|PKIX|certificate",
     ),
     Rule(
         "maven.auth",
@@ -265,11 +273,19 @@ RULES: Final = (
     Rule(
         "maven.compile",
         "config",
+        r"\[ERROR\] .*\.(?:java|kt|scala|groovy):\[\d+,\d+\]",
+        "[ERROR] /src/App.java:[14,20] cannot find symbol",
+        "[INFO] Compiling 12 source files",
+        weight=CAUSE - 8,
+    ),
+    Rule(
+        "maven.compile",
+        "config",
         (
             r"\[ERROR\] COMPILATION ERROR|Compilation failure|(?i:Execution failed for task ':.*(?:compile|Compile)"
             r"|Compilation failed; see the compiler)|error: (?:cannot find symbol|package \S+ does not exist"
             r"|incompatible types|class \S+ is public|unreported exception|';' expected|reached end of file"
-            r"|method \S+ in)|\[ERROR\] .*\.java:\[\d+,\d+\]|\.kt:\d+:\d+: error|\.java:\d+: error: |e: \S+\.kt:"
+            r"|method \S+ in)|\.kt:\d+:\d+: error|\.java:\d+: error: |e: \S+\.kt:"
         ),
         "[ERROR] COMPILATION ERROR : ",
         "[INFO] Compiling 12 source files",
@@ -345,11 +361,11 @@ RULES: Final = (
             r"(?i)error: no matching package named|failed to select a version for|cannot be built because it requires"
             r"|error: the lock file .* needs to be updated|go: .*(?:unknown revision"
             r"|module .* found .* but does not contain|no matching versions for query|missing go\.sum entry"
-            r"|requires go >=|cannot find module|no required module provides)|cannot find package \""
+            r"|requires go >=|cannot find module)|no required module provides package|cannot find package \""
             r"|Could not find (?:a valid )?gem|Bundler could not find compatible versions|Gem::(?:UnsatisfiableDependency"
             r"|MissingSpec)Error|Your requirements could not be resolved to an installable set"
             r"|Could not find (?:a matching version of )?package|NU110[0-9]|Can't locate \S+\.pm in @INC"
-            r"|is not in the npm registry|undefined reference to|cannot find -l\S+"
+            r"|is not in the npm registry"
             r"|Package '?\S+'?(?:, required by .*)?,? (?:was )?not found|No package '\S+' found"
             r"|pkg-config.*not found|Dependency \"?\S+\"? not found|could not find \S+ header|library .* not found"
             r"|cannot open shared object file|version `GLIBC\S+' not found|unmet dependency|missing dependenc(?:y"
@@ -370,6 +386,6 @@ RULES: Final = (
         "error[E0425]: cannot find value `x` in this scope",
         "Finished release target",
         weight=PHRASE + 3,
-        unless=r"(?i)warning|CERT|_test\.go",
+        unless=r"(?i)warning|CERT|_test\.go|no required module provides|missing go\.sum entry",
     ),
 )

@@ -66,7 +66,7 @@ RULES: Final = (
         "net.timeout",
         "network",
         (
-            r"(?i)Read ?timed ?out|(?:read|write) operation timed out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException"
+            r"(?i)Read ?timed ?out|server's identity: timed out|(?:read|write) operation timed out|ReadTimeout(?:Error)?\b|ConnectTimeout(?:Error)?\b|SocketTimeoutException"
             r"|HttpConnectTimeoutException|read timeout at|socket\.timeout|SSL read: .*timed out"
             r"|recv failure: .*timed out|request timed out|gateway time-?out while"
         ),
@@ -249,7 +249,7 @@ RULES: Final = (
             r"|unable to get local issuer certificate|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)"
             r"|certificate signed by unknown authority|PKIX path building failed"
             r"|unable to find valid certification path|certificate verify failed|CERTIFICATE_VERIFY_FAILED"
-            r"|server certificate verification failed|Certificate verification failed|certificate issuer is unknown"
+            r"|server certificate verification failed|cannot verify .{1,200}'s certificate|cannot validate certificate for|Certificate verification failed|certificate issuer is unknown"
             r"|The certificate is NOT trusted|curl: \(60\)|Peer's Certificate issuer is not recognized"
             r"|no alternative certificate subject name matches|certificate is valid for .*, not "
             r"|hostname .* doesn't match|ERR_TLS_CERT_ALTNAME_INVALID|SSL: no alternative certificate"

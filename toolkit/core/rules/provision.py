@@ -173,14 +173,21 @@ RULES: Final = (
     ),
     # ---- others
     Rule(
+        "vagrant.box",
+        "dependency",
+        r"(?i)The box '.*' could not be found or|(?:couldn't|could not) be found in the remote catalog",
+        "The box 'green/base' could not be found or",
+        "Importing base box",
+    ),
+    Rule(
         "vagrant.failed",
         "config",
         (
-            r"(?i)The (?:box|guest additions) .* could not be found|Vagrantfile.*(?:error|not found|failed)"
+            r"(?i)The guest additions .* could not be found|Vagrantfile.*(?:error|not found|failed)"
             r"|There are errors in the configuration of this machine|The provider '.*' (?:could not be found"
             r"|that was requested)|A Vagrant environment or target machine is required"
         ),
-        "The box 'green/base' could not be found or could not be accessed in the remote catalog.",
+        "There are errors in the configuration of this machine.",
         "Importing base box",
         weight=PHRASE + 5,
     ),
@@ -189,7 +196,7 @@ RULES: Final = (
         "config",
         (
             r"(?i)cloud-init.*(?:\[(?:ERROR|CRITICAL)\]|Failed (?:to|running|loading)|status: error"
-            r"|schema.*(?:invalid|error))|Invalid cloud-config|util\.py\[WARNING\]: (?:Failed"
+            r"|schema.*(?:invalid|error))|Cloud config schema errors|Invalid (?:schema: )?(?:user-data|cloud-config)|util\.py\[WARNING\]: (?:Failed"
             r"|Running module .* failed)"
         ),
         "cloud-init[812]: util.py[WARNING]: Running module scripts-user failed",
@@ -197,12 +204,37 @@ RULES: Final = (
         weight=PHRASE - 5,
     ),
     Rule(
+        "agent.busy",
+        "contention",
+        r"(?i)(?:run of .{1,60}|puppet|chef|salt|agent|client) (?:run )?(?:is )?already in progress|agent_catalog_run\.lock|chef.client.{0,40} is running, will wait for it|The function \"?state\.\w+\"? is running as PID",
+        "Notice: Run of Puppet configuration client already in progress; skipping",
+        "Notice: Applied catalog in 3 seconds",
+        weight=CAUSE - 2,
+    ),
+    Rule(
+        "agent.silent",
+        "network",
+        r"(?i)minion did not return|\bno (?:response|return|reply) (?:was )?received from (?:the )?(?:minion|agent|target|node)s?|salt request timed out|No minions matched the target",
+        "    Minion did not return. [Not connected]",
+        "    Minion returned",
+        weight=CAUSE - 4,
+        unless=r"(?i)No minions matched",
+    ),
+    Rule(
+        "catalog.broken",
+        "config",
+        r"(?i)Server Error: (?:Evaluation Error|Could not (?:find|parse|autoload)|Syntax error|.*(?:Unknown variable|Duplicate declaration))|Evaluation Error: |Could not match node\b|Duplicate declaration: |Data failed to compile|Rendering SLS .* failed",
+        "Error 500 on SERVER: Server Error: Evaluation Error: Unknown variable: x",
+        "Notice: Compiled catalog in 0.2 seconds",
+        weight=CAUSE + 6,
+    ),
+    Rule(
         "puppet.failed",
         "config",
         (
             r"(?i)Error: (?:Could not (?:retrieve catalog|find (?:class|resource|dependency)|parse for environment)"
             r"|Evaluation Error|Execution of '.*' returned)|Failed to apply catalog|Recipe Compile Error"
-            r"|Chef::Exceptions|Rendering SLS .* failed|No matching sls found|State '.*' was not found"
+            r"|Chef::Exceptions|No matching sls found|State '.*' was not found"
         ),
         "Error: Could not find class ::profile::builder for node1",
         "Applied catalog in 3 seconds",

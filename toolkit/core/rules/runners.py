@@ -37,7 +37,7 @@ RULES: Final = (
         "##[error]The operation was canceled.",
         "operation complete",
         weight=PHRASE,
-        unless=r"(?i)qemu-system-\w+: terminating|oom|timed out after",
+        unless=r"(?i)qemu-system-\w+: terminating|oom|timed out after|longer than the maximum",
     ),
     Rule(
         "machine.time_limit",
@@ -46,7 +46,7 @@ RULES: Final = (
             r"(?i)(?:job|step|build|task|action|script|command|process|workflow|test"
             r"|playbook) .{0,60}(?:has )?(?:exceeded|reached) (?:the )?(?:maximum |its |configured |hard "
             r"|wall )?(?:execution |time ?(?:out)?|run ?time)(?: limit| of)?|(?:timed out|timeout) after \d+ ?(?:s"
-            r"|sec|seconds?|m|min|minutes?|h|hours?)\b|execution (?:took longer|expired)"
+            r"|sec|seconds?|m|min|minutes?|h|hours?)\b|execution (?:took longer|expired)|\b(?:ran|running|run|took|taking) (?:for )?longer than (?:the |its |your )?(?:maximum|allowed|max|configured|limit|time)"
             r"|terminating on signal 15 from pid \d+ \(timeout\)|deadline exceeded|Timeout has been exceeded"
             r"|Build timed out|timeout: sending signal|exceeded (?:the |its |a )?\w* ?time limit|time limit (?:exceeded|reached)|wall-?clock (?:time|limit)"
             r"|context deadline exceeded|TimeoutExpired"

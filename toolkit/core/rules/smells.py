@@ -25,7 +25,7 @@ SMELLS: Final = (
         "TASK [base : Install packages] ****",
         "PLAY [all] ****",
     ),
-    Rule("smell.ignored", "unknown", r"^\.\.\.ignoring", "...ignoring", "ignoring"),
+    Rule("smell.ignored", "unknown", r"^\.\.\.ignoring\s*$", "...ignoring", "ignoring"),
     Rule(
         "smell.success",
         "unknown",

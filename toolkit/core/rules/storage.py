@@ -178,6 +178,7 @@ RULES: Final = (
         "losetup: cannot find an unused loop device",
         "losetup: /dev/loop0 set up",
         weight=CAUSE + 3,
+        unless=r"(?i)busy|No such file|Permission denied|Operation not permitted",
     ),
     Rule(
         "left.over",
@@ -209,6 +210,14 @@ RULES: Final = (
         weight=CAUSE + 2,
     ),
     Rule(
+        "mkfs.existing",
+        "dirty",
+        r"(?i)appears to contain an existing (?:file ?system|partition table|raid|label)|contains an? (?:existing )?\S+ (?:file ?system|signature|superblock|partition table)\b.*(?:refus|abort|use .*force|-f\b)|Use the -f option to (?:force )?overwrit|already contains a (?:file ?system|partition table|signature)|(?:existing|stale) (?:signature|superblock|label)s? (?:found|detected|on)",
+        "mkfs.xfs: /dev/vdb1 appears to contain an existing filesystem (ext4).",
+        "mkfs.xfs: done",
+        weight=CAUSE + 2,
+    ),
+    Rule(
         "mount.failed",
         "config",
         (
@@ -232,7 +241,7 @@ RULES: Final = (
             r"|wipefs|tune2fs|resize2fs|(?:\S*/)?grub2?-\w+|dracut|mkinitramfs|update-initramfs"
             r"|qemu-img|virt-(?:resize|customize|sysprep|make-fs)|guestfish|libguestfs)(?:\[\d+\])?: (?:error"
             r"|fatal|.*(?:failed|cannot|could not|unable|invalid|illegal|not found|does not exist|unrecognized"
-            r"|unknown|bad|required))"
+            r"|unknown|bad|required|too (?:long|large|big|small|short|many)|can be no (?:longer|larger|more)|can't find|cant find|no longer than|larger than))"
         ),
         "grub2-install: error: will not proceed with blocklists.",
         "mkfs.ext4: done",
@@ -258,7 +267,7 @@ RULES: Final = (
         "contention",
         (
             r"(?i)Failed to get (?:shared )?\"?write\"? lock|Is another process using the image"
-            r"|lock (?:is )?(?:already )?held by|(?:could not|unable to|cannot|failed to|can't) (?:acquire|obtain"
+            r"|lock(?:file)? (?:is )?(?:already )?held by|(?:could not|unable to|cannot|failed to|can't) (?:acquire|obtain"
             r"|get|take|lock) (?:an? |the )?(?:[\w-]+ ){0,3}lock\b"
             r"|resource (?:is )?locked by|database is locked|blocked by another (?:process|job|run)"
             r"|another (?:process|instance|build|job|operation) (?:is |has )?(?:already )?(?:running|using"

@@ -49,10 +49,10 @@ RULES: Final = (
         "test.goss",
         "test",
         (
-            r"Count: \d+, Failed: [1-9]|Total Duration: .*Failed: [1-9]|^\d+ examples?, [1-9]\d* failures?"
+            r"^(?:Service|Package|File|Port|Command|User|Group|Process|DNS|HTTP|Addr|Mount|KernelParam|Interface|Gossfile): \S.*: [\w-]+:$|Count: \d+, Failed: [1-9]|Total Duration: .*Failed: [1-9]|^\d+ examples?, [1-9]\d* failures?"
             r"|^rspec \./|Failure/Error: |expected .* (?:to be (?:installed|running|enabled|listening|a file)"
             r"|to (?:eq|match|include))|Profile Summary: .* [1-9]\d* control failures?"
-            r"|Test Summary: .* [1-9]\d* failures?"
+            r"|Test Summary: .* [1-9]\d* failures?|^Result\s+(?:fail|error)\s*$|^ .{0,6} \S+: .*\([1-9]\d* failed\)$"
         ),
         "Count: 12, Failed: 2, Skipped: 0",
         "Count: 12, Failed: 0, Skipped: 0",
