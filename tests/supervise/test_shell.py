@@ -69,7 +69,7 @@ def run(shell: list[str], script: str, environment: dict[str, str]) -> tuple[int
 
 def tracked(request: Request, _: Wire) -> str:
     """Answer as track-only does."""
-    return "run 1 - - -" if request.verb == "begin" else f"done {request.text if request.verb == 'end' else 0}"
+    return "run 1" if request.verb == "begin" else f"done {request.text if request.verb == 'end' else 0}"
 
 
 def told(asked: list[Request]) -> list[tuple[str, str, str]]:
@@ -163,7 +163,7 @@ def test_another_command_on_retry(shell: list[str], tmp_path: Path) -> None:
 
     def answer(request: Request, _: Wire) -> str:
         if request.verb == "begin":
-            return "run 1 - - -"
+            return "run 1"
         return "again 2 - dirty limited web" if request.text != "0" else "done 0"
 
     with supervisor(tmp_path, answer) as (environment, _):
@@ -199,7 +199,7 @@ echo "$IMAGE_ID."
         if request.code == "5":
             wire.leave_values(request.slot, {"IMAGE_ID": "42", "OTHER": "old"})
             return "reuse values"
-        return f"run {request.code} - - -" if request.verb == "begin" else "done 0"
+        return f"run {request.code}" if request.verb == "begin" else "done 0"
 
     with supervisor(tmp_path, answer) as (environment, asked):
         assert run(shell, script, environment) == (0, "42 new\n.\n", "")
@@ -227,7 +227,7 @@ def test_many_shells_at_once(shell: list[str], tmp_path: Path) -> None:
     """States in the background each get their own answer, also with more shells than answering lines over time."""
 
     def answer(request: Request, _: Wire) -> str:
-        return f"run {request.code} - - -" if request.verb == "begin" else f"done {request.text}"
+        return f"run {request.code}" if request.verb == "begin" else f"done {request.text}"
 
     script = """i=1
 while [ $i -le 40 ]; do

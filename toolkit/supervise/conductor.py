@@ -59,8 +59,8 @@ class Helpers(Protocol):
 class Conductor:
     """One run of one build. Its methods are called on the recorder's thread, except `finish`.
 
-    Answers are those of the wire: `run` and `again` with attempt, guard, last class and command, `reuse`, `done CODE`,
-    `stop CODE`; None when the answer comes later.
+    Answers are those of the wire: `run` and `again` with the attempt and, where there is more to say, guard, last class
+    and command; `reuse`, `done CODE`, `stop CODE`; None when the answer comes later.
     """
 
     def __init__(
@@ -140,8 +140,8 @@ class Conductor:
             if isinstance(action, Stop):
                 return f"stop {action.exit_code}"
         attempt = self._start(code, name, asked.owner)
-        guard = "guard" if self.decider is not None and self.decider.may_retry(code, name) else "-"
-        return f"run {attempt} {guard} - -"
+        guarded = self.decider is not None and self.decider.may_retry(code, name)
+        return f"run {attempt} guard - -" if guarded else f"run {attempt}"
 
     def end(self, code: int, exit_code: int, asked: Request) -> str | None:
         """The latest open attempt at a state ended with an exit code."""
@@ -207,7 +207,7 @@ class Conductor:
     def unrecorded(self, asked: Request) -> str:
         """Give the answer that lets a shell go on as it would without us."""
         if asked.verb == "begin":
-            return "run 1 - - -"
+            return "run 1"
         return f"done {asked.text}" if asked.verb == "end" else "done 0"
 
     def finish(self, ended: Ended) -> None:

@@ -7,27 +7,36 @@
 # through /proc/PID/fd, where nothing can hang: a supervisor that is gone is a path that does not exist, and one that goes
 # while we wait is an end of file. Outside `toolkit run`, or when nobody listens, a step just runs.
 
+# Bash copies a function's body and each of its commands whenever it is called, so what every state passes through is
+# short, and what is rarely needed stands in functions of its own. A step may hold states itself: what is to be known
+# after it is local.
 state() {
-    { local __tk_set=$-; set +x; } 2>/dev/null
-    local __tk_code="${1-}" __tk_name='' __tk_rc=0 __tk_guard='' __tk_attempt=''
-    [ $# -eq 0 ] || shift
-    while [ $# -gt 0 ] && [ "$1" != -- ]; do
-        __tk_name="${__tk_name:+$__tk_name }$1"
-        shift
-    done
-    if [ $# -lt 2 ]; then
-        echo "state: usage: state CODE [NAME] -- COMMAND [ARGUMENT]..." >&2
-        return 2
-    fi
-    shift
-    __tk_reused=
-    __tk_ask begin "$__tk_code" "$__tk_name"
+    {
+        local __tk_set=$- __tk_code="${1-}" __tk_attempt=''
+        set +x
+        __tk_name='' __tk_guard='' __tk_command='' __tk_reused='' __tk_reply=usage
+        case $# in 0) ;; *) shift ;; esac
+        while case ${1---} in --) false ;; esac; do
+            __tk_name="${__tk_name:+$__tk_name }$1"
+            shift
+        done
+        case $# in
+        0 | 1) ;;
+        *)
+            shift
+            __tk_ask begin "$__tk_code" "$__tk_name"
+            ;;
+        esac
+    } 2>/dev/null
     while :; do
         case $__tk_reply in
-        'run '* | 'again '*) __tk_prepare "$__tk_code" ;;
-        'reuse'*) __tk_restore; __tk_reused=yes; { __tk_trace; return 0; } 2>/dev/null ;;
-        'stop '*) exit "${__tk_reply#stop }" ;;
-        'done '*) { __tk_trace; return "${__tk_reply#done }"; } 2>/dev/null ;;
+        'run '*' '* | 'again '*) __tk_prepare ;;
+        'run '*)
+            __tk_attempt=${__tk_reply#run }
+            export TOOLKIT_STATE="$__tk_code" TOOLKIT_ATTEMPT="$__tk_attempt" TOOLKIT_LAST_CLASS=''
+            ;;
+        'done '*) __tk_rc=${__tk_reply#done }; break ;;
+        'reuse'* | 'stop '* | usage | lost) __tk_otherwise; break ;;
         *)
             ! __tk_alone "before state $__tk_code" || exit 6
             __tk_trace
@@ -35,25 +44,23 @@ state() {
             return
             ;;
         esac
-        if [ -n "${__tk_command-}" ]; then
-            set -- eval "$__tk_command"
-        fi
-        if [ -n "$__tk_guard" ]; then
-            __tk_guarded "$@"
-        else
+        case $__tk_command in ?*) set -- eval "$__tk_command" ;; esac
+        case $__tk_guard in
+        '')
             # Nothing may stand around the step: under `set -e` it must end the script just where it would without us.
             # The supervisor then learns of the failure from the end of the script.
-            __tk_trace
+            case $__tk_set in *x*) set -x ;; esac
             "$@"
-            { __tk_rc=$? __tk_set=$-; set +x; } 2>/dev/null
-        fi
-        __tk_leave "$__tk_code-$__tk_attempt" "$__tk_rc"
-        __tk_ask 'end' "$__tk_code" "$__tk_rc"
-        [ -n "$__tk_reply" ] || {
-            ! __tk_alone "after state $__tk_code" || exit 6
-            { __tk_trace; return "$__tk_rc"; } 2>/dev/null
-        }
+            { __tk_rc=$? __tk_set=$-; set +x; __tk_tell; } 2>/dev/null
+            ;;
+        *)
+            __tk_guarded "$@"
+            __tk_tell 2>/dev/null
+            ;;
+        esac
     done
+    case $__tk_set in *x*) { set -x; return "$__tk_rc"; } 2>/dev/null ;; esac
+    return "$__tk_rc"
 }
 
 state_output() {
@@ -78,20 +85,41 @@ __tk_trace() {
     case $__tk_set in *x*) set -x ;; esac
 }
 
-# Send one request; the answer is left in __tk_reply, empty when nobody listens.
+# Send one request; the answer is left in __tk_reply, empty when nobody listens. The caller silences it.
 __tk_ask() {
     __tk_reply=
-    __tk_connect || return 0
-    {
+    case ${TOOLKIT_WIRE:-none}:${BASHPID-} in
+    "${__tk_claimed-}") ;;
+    *) __tk_connect || return 0 ;;
+    esac
+    [ "$__tk_asks" -ef "$__tk_dir/req" ] &&
         printf '%s\t%s\t%s\t%s\n' "$__tk_slot" "$1" "$2" "$3" 1<>"$__tk_dir/req" &&
-            IFS= read -r __tk_reply <"$__tk_answers"
-    } 2>/dev/null || __tk_reply=
+        IFS= read -r __tk_reply <"$__tk_answers" || __tk_reply=
 }
 
-# Leave how a step ended where it is found should the supervisor be killed; half a record is no record.
-__tk_leave() {
-    [ ! -e "$__tk_dir/alone" ] ||
-        { printf '%s\n' "$2" >|"$__tk_dir/ended.$1"; } 2>/dev/null || :
+# Say how a step ended. Should the supervisor be killed, that is found in a file; half a record is no record.
+__tk_tell() {
+    case $__tk_must in ?*) printf '%s\n' "$__tk_rc" >|"$__tk_dir/ended.$__tk_code-$__tk_attempt" || : ;; esac
+    __tk_ask 'end' "$__tk_code" "$__tk_rc"
+    case $__tk_reply in '') __tk_reply=lost ;; esac
+}
+
+# See to the answers after which a state is left without its step, or nothing more is asked about it.
+__tk_otherwise() {
+    case $__tk_reply in
+    'reuse values') . "$__tk_dir/reply.$__tk_slot" ;;
+    'stop '*) exit "${__tk_reply#stop }" ;;
+    usage)
+        echo "state: usage: state CODE [NAME] -- COMMAND [ARGUMENT]..." >&2
+        __tk_rc=2
+        return 0
+        ;;
+    lost)
+        ! __tk_alone "after state $__tk_code" || exit 6
+        return 0
+        ;;
+    esac
+    __tk_reused=yes __tk_rc=0
 }
 
 # Tell whether the supervisor of a build that is to be resumed, not gone on with unwatched, has died.
@@ -111,20 +139,17 @@ __tk_output() {
     *"$__tk_newline"*) ;;
     *)
         if [ "${#1}" -lt 1000 ]; then
-            __tk_ask output '' "$1"
+            __tk_ask output '' "$1" 2>/dev/null
             return 0
         fi
         ;;
     esac
-    printf '%s' "$1" >|"$__tk_dir/value.$__tk_slot" && __tk_ask output-file '' "$__tk_slot"
+    printf '%s' "$1" >|"$__tk_dir/value.$__tk_slot" &&
+        __tk_ask output-file '' "$__tk_slot" 2>/dev/null
 }
 
 # Find the supervisor and claim an answering line of our own; each (sub)shell needs one.
 __tk_connect() {
-    if [ "${TOOLKIT_WIRE:-none}:${BASHPID-}" = "${__tk_claimed-}" ]; then
-        [ "$__tk_asks" -ef "$__tk_dir/req" ]
-        return
-    fi
     [ -n "${TOOLKIT_WIRE-}" ] || return 1
     local __tk_me='' __tk_rest='' __tk_clobber='' __tk_base=''
     if [ -n "${BASHPID-}" ]; then
@@ -152,31 +177,24 @@ __tk_connect() {
     [ -n "$__tk_clobber" ] || set +C
     [ -n "$__tk_owner" ] || return 1
     __tk_answers=${__tk_asks%/*}/$((__tk_base + __tk_slot))
+    __tk_must=
+    [ ! -e "$__tk_dir/alone" ] || __tk_must=yes
     [ -z "${BASHPID-}" ] || __tk_claimed=$TOOLKIT_WIRE:$BASHPID
 }
 
-# Take the answer apart: `run ATTEMPT GUARD LAST-CLASS COMMAND…`, with `-` for what is not there.
+# Take a long answer apart: `run ATTEMPT GUARD LAST-CLASS COMMAND…`, with `-` for what is not there.
 __tk_prepare() {
     local __tk_rest="${__tk_reply#* }"
-    export TOOLKIT_STATE="$1" TOOLKIT_ATTEMPT="${__tk_rest%% *}" TOOLKIT_LAST_CLASS=''
-    __tk_attempt=$TOOLKIT_ATTEMPT
-    __tk_guard=
-    __tk_command=
+    __tk_attempt=${__tk_rest%% *}
     __tk_rest=${__tk_rest#* }
-    [ "$__tk_rest" != '- - -' ] || return 0
     __tk_guard=${__tk_rest%% *}
     __tk_rest=${__tk_rest#* }
-    TOOLKIT_LAST_CLASS=${__tk_rest%% *}
+    export TOOLKIT_STATE="$__tk_code" TOOLKIT_ATTEMPT="$__tk_attempt" TOOLKIT_LAST_CLASS="${__tk_rest%% *}"
     __tk_command=${__tk_rest#* }
     [ "$__tk_guard" != - ] || __tk_guard=
     [ "$TOOLKIT_LAST_CLASS" != - ] || TOOLKIT_LAST_CLASS=
     [ "$__tk_command" != - ] || __tk_command=
     case $__tk_set in *e*) ;; *) __tk_guard= ;; esac
-}
-
-# Give the script again what a reused state once gave it.
-__tk_restore() {
-    [ "$__tk_reply" != 'reuse values' ] || . "$__tk_dir/reply.$__tk_slot"
 }
 
 # A step that may be tried again under `set -e` runs in a subshell, where its failure ends only itself; what it did to
