@@ -215,15 +215,16 @@ class SqliteWriter:
         self.progress = progress
         self._store = store
         self._seq = seq
+        self._told = rows.summary(progress)
 
     def append(self, *events: Event) -> None:
         """Record facts, all or none; BuildLeased when another writer took over."""
         if events:
-            before = self._seq, self.progress
+            before = self._seq, self.progress, self._told
             try:
                 self._store.transact(lambda: self.put(events))
             except BaseException:
-                self._seq, self.progress = before
+                self._seq, self.progress, self._told = before
                 raise
 
     def put(self, events: tuple[Event, ...]) -> None:
@@ -236,7 +237,7 @@ class SqliteWriter:
             facts.append((build, seq, *rows.fact(event), token))
             progress = apply(progress, event)
         told = rows.summary(progress)
-        usual = told[-rows.ORIGIN :] == rows.summary(self.progress)[-rows.ORIGIN :]
+        usual = told[-rows.ORIGIN :] == self._told[-rows.ORIGIN :]
         connection = self._store.connection
         try:
             connection.executemany(ADD_EVENT, facts)
@@ -248,7 +249,7 @@ class SqliteWriter:
             connection.execute(SET_USUAL, (*told[: -rows.ORIGIN], build))
         else:
             connection.execute(SET_ALL, (*told, build))
-        self._seq, self.progress = seq, progress
+        self._seq, self.progress, self._told = seq, progress, told
 
     def close(self) -> None:
         """Stop writing."""
