@@ -10,6 +10,7 @@ from analysis import database
 from analysis.findings_failures import all_weeks, counted
 from analysis.findings_model import Day, Outcomes, Period, Quality, Totals, Week
 from analysis.findings_states import spread
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     import duckdb
@@ -107,12 +108,15 @@ def quality(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Quality:
 def _notes(failures: int, unknown: int, censored: int, builds: int, degraded: int) -> list[str]:
     notes = []
     if 0 < builds < _FEW_BUILDS:
-        told = "1 build is" if builds == 1 else f"{builds} builds are"
+        told = f"{how_many(builds, 'build')} {'is' if builds == 1 else 'are'}"
         notes.append(f"Only {told} recorded: every share here is uncertain, and says so.")
     if failures and unknown > _MUCH * failures:
-        notes.append(f"{unknown} of {failures} failures are of unknown class: add [[rules]] for the frequent ones.")
+        told = f"{unknown} of {how_many(failures, 'failure')} {'is' if unknown == 1 else 'are'}"
+        notes.append(f"{told} of unknown class: add [[rules]] for the frequent ones.")
     if failures and censored > _MUCH * failures:
-        notes.append(f"After {censored} of {failures} failures nobody tried again, so they tell nothing of recovery.")
+        notes.append(
+            f"After {censored} of {how_many(failures, 'failure')} nobody tried again, so they tell nothing of recovery."
+        )
     if degraded:
-        notes.append(f"The record of {degraded} builds may have holes: recording was in trouble.")
+        notes.append(f"The record of {how_many(degraded, 'build')} may have holes: recording was in trouble.")
     return notes

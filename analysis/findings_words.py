@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from toolkit.core.moments import duration_text
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +32,12 @@ def _sentences(findings: Findings) -> Iterator[str]:
         yield "No builds are recorded in this period."
         return
     if not totals.failures:
-        yield f"{_count(outcomes.builds, 'build')}, no failures, {hours_text(totals.hours)} of work."
+        yield f"{how_many(outcomes.builds, 'build')}, no failures, {hours_text(totals.hours)} of work."
         return
     yield (
         f"Failures cost {hours_text(totals.hours_lost)} of {hours_text(totals.hours)} machine time "
-        f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in {_count(totals.failures, 'failed attempt')}, "
+        f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in "
+        f"{how_many(totals.failures, 'failed attempt')}, "
         f"{hours_text(totals.hours_repeated) if totals.hours_repeated else 'none'} in work that was done before."
     )
     if totals.first_run_green.n:
@@ -91,7 +93,3 @@ def _percent(rate: Rate) -> str:
     low, high = rate.share.low, rate.share.high
     digits = 0 if high - low > 0.05 else 1  # noqa: PLR2004 - decimals only where they mean something
     return f"{rate.hits / rate.n:.{digits}%} ({low:.{digits}%} to {high:.{digits}%})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

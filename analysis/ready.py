@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import polars as pl
 
 from analysis.recommendation import Said
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def ready(  # noqa: PLR0913 - all that readiness depends on
 
 def _enough_builds(builds: pl.DataFrame) -> Check:
     ended = builds.filter(pl.col("status").is_in(("completed", "failed"))).height
-    return Check(name="builds", ok=ended >= LEAST_BUILDS, have=f"{ended} ended builds", need=f"{LEAST_BUILDS}")
+    return Check(name="builds", ok=ended >= LEAST_BUILDS, have=how_many(ended, "ended build"), need=f"{LEAST_BUILDS}")
 
 
 def _enough_failures(recommendation: Recommendation) -> Check:
@@ -88,7 +89,7 @@ def _enough_failures(recommendation: Recommendation) -> Check:
     return Check(
         name="failures",
         ok=incidents >= LEAST_INCIDENTS,
-        have=f"{incidents} independent failures",
+        have=how_many(incidents, "independent failure"),
         need=f"{LEAST_INCIDENTS}",
     )
 
@@ -105,7 +106,8 @@ def _sound(builds: pl.DataFrame) -> Check:
     bad = int(builds["degraded"].fill_null(value=False).sum()) if "degraded" in builds.columns else 0
     share = bad / max(builds.height, 1)
     return Check(
-        name="records", ok=share <= _MOST_DEGRADED, have=f"{bad} of {builds.height} builds have holes in their record",
+        name="records", ok=share <= _MOST_DEGRADED,
+        have=f"{bad} of {how_many(builds.height, 'build')} with holes in the record",
         need=f"{_MOST_DEGRADED:.0%} at most",
     )  # fmt: skip
 

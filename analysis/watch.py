@@ -16,6 +16,7 @@ from analysis.recommendation import Said
 from analysis.rule_health import host_problems, outages, worthless_rules
 from toolkit.core.failure import Classifier
 from toolkit.core.moments import rfc3339
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,13 +131,13 @@ def _lines(
         )
     for each in hosts[:MOST_NAMED]:
         yield (
-            f"{each.on_host} of {each.failures} failures with {each.signature} were on {each.host}, which did "
-            f"{each.attempts_share:.0%} of the work: look at the host"
+            f"{each.on_host} of {how_many(each.failures, 'failure')} with {each.signature} were on {each.host}, "
+            f"which did {each.attempts_share:.0%} of the work: look at the host"
         )
     for one in incidents[:MOST_NAMED]:
         yield (
-            f"{one.signature} hit {one.builds} builds between {one.began} and {one.ended}: "
-            f"one incident, not {one.failures} failures"
+            f"{one.signature} hit {how_many(one.builds, 'build')} between {one.began} and {one.ended}: "
+            f"one incident, not {how_many(one.failures, 'failure')}"
         )
 
 

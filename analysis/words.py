@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.recovery import DIRTY
 from toolkit.core.moments import duration_text
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from analysis.costs import StateCosts
@@ -51,8 +52,8 @@ def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
 def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) -> str:
     """Say what to do about a state: what its weightiest rule says."""
     if rule is None:
-        return f"It has not failed in {evidence.attempts} attempts: there is nothing to learn from yet."
-    share = f" ({of.failures / of.attempts:.0%} of {of.attempts} attempts)" if of.attempts else ""
+        return f"It has not failed in {how_many(evidence.attempts, 'attempt')}: there is nothing to learn from yet."
+    share = f" ({of.failures / of.attempts:.0%} of {how_many(of.attempts, 'attempt')})" if of.attempts else ""
     which = rule.signatures[0] if rule.signatures else f"{rule.on[0]} failures"
     often = "always" if evidence.failures == rule.failures else "mostly" if 2 * rule.failures > of.failures else "often"
     return f"It failed {of.failures} time{'s' * (of.failures != 1)}{share}, {often} with {which}: {rule.why}"

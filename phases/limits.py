@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from toolkit.core.action import Pause
 from toolkit.core.moments import duration_text
 from toolkit.core.policy import MOST_ATTEMPTS, MOST_MINUTES
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from toolkit.core.policy import Budget, RetryRule
@@ -30,11 +31,12 @@ def spent(situation: Situation, rule: RetryRule, budget: Budget) -> str:
     if situation.forbidden:
         return situation.forbidden
     if situation.failures >= min(rule.max_attempts, MOST_ATTEMPTS):
-        return f"{_attempts(situation.failures)} of state {situation.state.code} failed, the most that {rule.id} allows"
+        tried = f"{how_many(situation.failures, 'attempt')} of state {situation.state.code}"
+        return f"{tried} failed, the most that {rule.id} allows"
     if failure.group != "transient" and situation.earlier and situation.earlier[-1].signature == failure.signature:
         return f"{failure.signature} came twice in a row, so another attempt would not help"
     if situation.build_failures >= min(budget.attempts_per_build, MOST_ATTEMPTS):
-        return f"{_attempts(situation.build_failures)} of this build failed, the most that its budget allows"
+        return f"{how_many(situation.build_failures, 'attempt')} of this build failed, the most that its budget allows"
     least = pause(situation, rule).least
     if situation.build_minutes + least / 60 >= min(budget.minutes_per_build, MOST_MINUTES):
         return f"the build's time budget is spent: {duration_text(situation.build_minutes * 60)}"
@@ -64,7 +66,3 @@ def breaker(failed_builds: int, budget: Budget, *, probing: bool) -> Breaker:
     if budget.breaker == 0 or failed_builds < budget.breaker:
         return "closed"
     return "open" if probing else "probe"
-
-
-def _attempts(number: int) -> str:
-    return "1 attempt" if number == 1 else f"{number} attempts"

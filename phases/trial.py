@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from phases.rollout import Arm
 from toolkit.core.values import Value
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -134,7 +135,7 @@ def _difference(new: Figures, old: Figures) -> tuple[float | None, float | None]
 
 def _words(new: Figures, old: Figures, evidence: float, verdict: Verdict, alpha: float) -> str:
     if min(new.builds, old.builds) < LEAST_BUILDS:
-        ended = f"{new.builds} builds ended under the new phase, {old.builds} under the old"
+        ended = f"{how_many(new.builds, 'build')} ended under the new phase, {old.builds} under the old"
         return f"{ended}: it takes {LEAST_BUILDS} of each"
     told = f"{_arm(new)} under the new phase, {_arm(old)} under the old"
     if verdict == "undecided":
@@ -143,5 +144,5 @@ def _words(new: Figures, old: Figures, evidence: float, verdict: Verdict, alpha:
 
 
 def _arm(figures: Figures) -> str:
-    share = f"{figures.green} of {figures.builds} builds green"
+    share = f"{figures.green} of {how_many(figures.builds, 'build')} green"
     return share if figures.mean is None else f"{share} in {figures.mean:.2f} h on average"

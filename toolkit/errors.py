@@ -6,7 +6,7 @@ from __future__ import annotations
 class ToolkitError(Exception):
     """An error that a person can act on: printed as `error: …` and `hint: …`, with an exit code of its own."""
 
-    exit_code = 1
+    exit_code = 70
     hint = ""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -84,4 +84,5 @@ class BuildLeased(Refused):
 class NotDelivered(ToolkitError):
     """Somebody whom we tell something does not take it."""
 
+    exit_code = 5
     hint = "Look whether it runs at that address and may be reached from here; then repeat the command."

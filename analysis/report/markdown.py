@@ -23,6 +23,7 @@ from analysis.report.wording import (
     states_shown,
     sure,
 )
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -164,7 +165,7 @@ def _states(findings: Findings) -> Iterator[str]:
     )
     if left := len(findings.states) - len(shown):
         yield ""
-        yield f"{left} states that lost less are left out."
+        yield f"{how_many(left, 'state')} that lost less {'is' if left == 1 else 'are'} left out."
 
 
 def _signatures(findings: Findings) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.recommendation import Interval
 from toolkit.core.moments import duration_text
+from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def builds(number: int) -> str:
     """Write a number of builds."""
-    return f"{number:,} build" if number == 1 else f"{number:,} builds"
+    return how_many(number, "build")
 
 
 def percent(share: float) -> str:

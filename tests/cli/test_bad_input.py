@@ -62,7 +62,7 @@ def test_a_malformed_import_takes_nothing(shell: Shell) -> None:
 def test_importing_twice_changes_nothing(shell: Shell) -> None:
     """The same events again are known already."""
     (shell.folder / "events.jsonl").write_text(GOOD + GOOD.replace("started", "completed").replace("15:00", "17:00"))
-    assert shell.run("import", "events.jsonl")[:2] == (0, "1 builds and 4 events are new, 0 events were known\n")
+    assert shell.run("import", "events.jsonl")[:2] == (0, "1 build and 4 events are new, 0 events were known\n")
     before = shell.run("export")
     assert shell.run("import", "events.jsonl")[:2] == (0, "0 builds and 0 events are new, 4 events were known\n")
     assert shell.run("export") == before

@@ -179,7 +179,7 @@ def test_a_collector_that_is_away_is_said(tmp_path: Path) -> None:
     shell = project(tmp_path)
     with collector(400) as (address, _):
         code, out, error = shell.run("export", "--otlp", address)
-        assert (code, out) == (1, "")
+        assert (code, out) == (5, "")
         assert error.splitlines()[0] == f"error: {address} did not take the traces; 0 spans had been taken before"
     assert shell.run("export", "--otlp", "collector:4318")[::2] == (
         2, "error: 'collector:4318' is no collector's address\nhint: Write http://HOST:4318, or env.\n",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli.opening import print_table
 from toolkit.core.moments import duration_text
+from toolkit.core.words import how_many
 from toolkit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def show(advice: Recommendation, explain: int | None) -> None:
     if not failed and explain is None:
         print("not enough evidence yet: no failure has been recorded")
         return
-    print(f"{advice.pipeline}: {advice.builds} builds from {advice.since} to {advice.until}\n")
+    print(f"{advice.pipeline}: {how_many(advice.builds, 'build')} from {advice.since} to {advice.until}\n")
     if explain is not None:
         print("\n".join(_everything(chosen[0])))
         return
@@ -65,7 +66,8 @@ def _everything(state: StateAdvice) -> Iterator[str]:
     if state.timeout is not None:
         limit = state.timeout
         cut = f"would have cut {limit.would_have_cut} of" if limit.would_have_cut else "spares all"
-        yield f"  A time limit of {duration_text(limit.seconds)} {cut} {limit.successes} successful attempts."
+        of_all = how_many(limit.successes, "successful attempt")
+        yield f"  A time limit of {duration_text(limit.seconds)} {cut} {of_all}."
     if state.checkpoint is not None:
         saved = f"{state.checkpoint.hours_per_100_builds:.1f} hours for 100 builds"
         within = duration_text(state.checkpoint.pays_below_seconds)
@@ -75,9 +77,9 @@ def _everything(state: StateAdvice) -> Iterator[str]:
 def _counted(state: StateAdvice) -> str:
     seen = state.evidence
     return (
-        f"{seen.failures} of {seen.attempts} attempts failed, on {seen.incidents} occasions; {seen.recovered} passed at"
-        f" the next attempt, {seen.in_place} were tried again in place, {seen.censored} tell nothing of recovery"
-        " (given up, cut short, or tried with other inputs)."
+        f"{seen.failures} of {how_many(seen.attempts, 'attempt')} failed, on {how_many(seen.incidents, 'occasion')};"
+        f" {seen.recovered} passed at the next attempt, {seen.in_place} were tried again in place,"
+        f" {seen.censored} tell nothing of recovery (given up, cut short, or tried with other inputs)."
     )
 
 

@@ -21,6 +21,7 @@ from toolkit.cli.opening import (
     print_table,
 )
 from toolkit.cli.progress import NOBODY_WATCHES, Work, telling
+from toolkit.core.words import how_many
 from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from analysis.watch import Watched
     from toolkit.core.events import Event
     from toolkit.project import Project
+
+MOST_NAMED = 20
+"""Pipelines or targets in a hint."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -70,7 +74,8 @@ def import_(
     if as_json:
         print_json(counts)
     else:
-        print(f"{counts['builds']} builds and {counts['events']} events are new, {counts['already']} events were known")
+        new = f"{how_many(counts['builds'], 'build')} and {how_many(counts['events'], 'event')} are new"
+        print(f"{new}, {how_many(counts['already'], 'event')} {'was' if counts['already'] == 1 else 'were'} known")
 
 
 def export(
@@ -175,6 +180,21 @@ def tables_of(project: Project, store: str | None, work: Work = NOBODY_WATCHES) 
     work.stage("bringing the tables up to date")
     cache = Path(project.state_directory) / "cache" / "history"
     return History.open(store_url(project, store), cache, progress=lambda facts: work.reached(facts, "facts"))
+
+
+def must_be_known(tables: History, pipeline: str | None, target: str | None = None) -> None:
+    """Refuse to say anything about a pipeline or target that no build is of; NotFound names those there are."""
+    for column, asked in (("pipeline", pipeline), ("target", target)):
+        known = [] if asked is None else _names(tables, column)
+        if asked is not None and asked not in known:
+            named = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
+            there = f"There are {named}." if known[1:] else f"There is {named}." if known else "No build has one."
+            raise NotFound(f"no recorded build is of the {column} {asked}", hint=there)
+
+
+def _names(tables: History, column: str) -> list[str]:
+    found = tables.builds().collect()[column].drop_nulls().unique().sort().to_list()
+    return [str(each) for each in found]
 
 
 def watch_over(tables: History, project: Project) -> Watched:

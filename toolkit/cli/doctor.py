@@ -9,6 +9,7 @@ import typer
 
 from toolkit.cli.data import tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, print_json
+from toolkit.core.words import how_many
 from toolkit.errors import ConfigurationError, NotFound, StoreDamaged
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _lines(retries: list[Nested], nesting: Nesting) -> list[str]:
         return []
     tries = [
         f"retries: {each.file}:{each.line}: {each.what}"
-        + (", without an end of its own" if each.attempts is None else f", {each.attempts} attempts")
+        + (", without an end of its own" if each.attempts is None else f", {how_many(each.attempts, 'attempt')}")
         for each in retries
     ]
     return [*tries, f"retries: {nesting.text}"]

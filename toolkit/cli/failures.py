@@ -11,6 +11,7 @@ import typer
 
 from toolkit.cli.data import tables_of
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.core.words import how_many
 from toolkit.errors import ConfigurationError, NotFound, NothingRecorded, UsageError
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ def _tell_changes(again: Sequence[Again], *, as_json: bool) -> None:
     if as_json:
         print_json({"failures": len(again), "changed": [each.shape() for each in changed]})
         return
-    print(f"{len(changed)} of {_failures(len(again))} would be called something else by the present rules")
+    of_all = f"{len(changed)} of {how_many(len(again), 'recorded failure')}"
+    print(f"{of_all} would be called something else by the present rules")
     groups: dict[tuple[str, str], list[Again]] = {}
     for each in changed:
         groups.setdefault((_called(each.recorded), _called(each.present)), []).append(each)
@@ -178,16 +180,17 @@ def _tell_unmatched(waiting: Sequence[Unmatched], *, as_json: bool) -> None:
     if not waiting:
         print("every recorded failure is known to a rule")
         return
-    print(f"{_failures(sum(each.failures for each in waiting))} of {len(waiting)} kinds that no rule knows\n")
+    failures = how_many(sum(each.failures for each in waiting), "recorded failure")
+    print(f"{failures} of {how_many(len(waiting), 'kind')} that no rule knows\n")
     for each in waiting[:_MOST_SHOWN]:
         told = each.shape()
         where = f"state {', '.join(map(str, each.states))}" + (f" on {', '.join(each.hosts)}" if each.hosts else "")
-        print(f"{each.signature}  {each.failures} times, {told['first']} to {told['last']}, {where}")
+        print(f"{each.signature}  {how_many(each.failures, 'time')}, {told['first']} to {told['last']}, {where}")
         print(f"  {each.template}")
         print(f"  {each.builds[0]}{'' if each.line is None else f' line {each.line}'}: {each.text[:160]}")
         print(f"  toolkit classify --add-rule ID --class CLASS {_how(each)}\n")
     if len(waiting) > _MOST_SHOWN:
-        print(f"and {len(waiting) - _MOST_SHOWN} kinds more: --json tells all")
+        print(f"and {how_many(len(waiting) - _MOST_SHOWN, 'kind')} more: --json tells all")
 
 
 def _how(each: Unmatched) -> str:
@@ -197,10 +200,6 @@ def _how(each: Unmatched) -> str:
 
 def _called(named: Any) -> str:  # noqa: ANN401 - `analysis` is imported late
     return " ".join(filter(None, (named.failure_class, named.signature))) or "nothing"
-
-
-def _failures(count: int) -> str:
-    return f"{count} recorded failure" + ("" if count == 1 else "s")
 
 
 # ---------------------------------------------------------------- a rule of one's own
@@ -250,7 +249,8 @@ def _add_rule(
         return
     sought = f"where a line matches {match}" if match is not None else f"where the exit code is {rule['exit_codes'][0]}"
     print(f"{os.path.relpath(project.file)}: rule {rule['id']} means {rule['class']} {sought}")
-    print(f"{len(changed)} of {_failures(len(again))} would be called so; what is recorded stays as it is")
+    of_all = f"{len(changed)} of {how_many(len(again), 'recorded failure')}"
+    print(f"{of_all} would be called so; what is recorded stays as it is")
 
 
 def _entry(waiting: Sequence[Unmatched], name: str) -> Unmatched:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from toolkit.cli.ci import write_whole
-from toolkit.cli.data import prices_of, tables_of, watch_over
+from toolkit.cli.data import must_be_known, prices_of, tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
-
-if TYPE_CHECKING:
-    pass
+from toolkit.core.words import how_many
+from toolkit.errors import UsageError
 
 
 def register(cli: typer.Typer) -> None:
@@ -56,9 +55,13 @@ def report(
     from analysis.findings import find
     from analysis.study import study
 
+    if [markdown, html, "-" if as_json else None].count("-") > 1:
+        hint = "Write all but one of them to a file, such as --markdown report.md."
+        raise UsageError("stdout takes one document, and more are asked for", hint=hint)
     here = open_project(project)
     cache = Path(here.state_directory) / "cache"
     with telling() as work, tables_of(here, store, work) as tables:
+        must_be_known(tables, pipeline, target)
         states = {each.code: each for each in here.states}
         work.stage("looking at rules, hosts and outages")
         watched = watch_over(tables, here)
@@ -76,23 +79,22 @@ def report(
             tables, now=datetime.now(UTC), since=since, pipeline=pipeline, target=target, compare=compare,
             arms=arms_of(here, store), watched=watched, **learnt,
         )  # fmt: skip
-    if as_json:
-        print_json(findings.model_dump(mode="json"))
-        return
     for folder, form in ((csv, "csv"), (parquet, "parquet")):
         if folder is not None:
             from analysis.report.tables import write
 
             write(findings, Path(folder), form)  # type: ignore[arg-type]
-    if markdown is not None or html is not None or csv is not None or parquet is not None:
-        if markdown is not None:
-            from analysis.report.markdown import render
+    if markdown is not None:
+        from analysis.report.markdown import render
 
-            write_whole(markdown, render(findings))
-        if html is not None:
-            from analysis.report.html import render as page
+        write_whole(markdown, render(findings))
+    if html is not None:
+        from analysis.report.html import render as page
 
-            write_whole(html, page(findings, cache))
+        write_whole(html, page(findings, cache))
+    if as_json:
+        print_json(findings.model_dump(mode="json"))
+    if as_json or any(each is not None for each in (markdown, html, csv, parquet)):
         return
     from analysis.report.terminal import show
 
@@ -125,6 +127,7 @@ def recommend(
 
     here = open_project(project)
     with telling() as work, tables_of(here, store, work) as tables:
+        must_be_known(tables, pipeline)
         work.stage("learning from failures")
         advice = distrusted(
             advise(tables.attempts().collect(), pipeline=pipeline, prices=prices_of(here)),
@@ -137,7 +140,7 @@ def recommend(
         if as_json:
             print_json({**advice.shape(), "applied": written})
         elif written:
-            print(f"{len(written)} rules written into toolkit.toml: {', '.join(written)}")
+            print(f"{how_many(len(written), 'rule')} written into toolkit.toml: {', '.join(written)}")
         else:
             print("there is nothing to write: not enough evidence for any rule yet")
     elif as_json:

@@ -47,18 +47,33 @@ def open_project(option: str | None) -> Project:
 def history_of(project: Project, option: str | None, *, create: bool = False) -> Iterator[Store]:
     """Open the project's store, with the truth about dead supervisors recorded; closes it afterwards."""
     from toolkit.project import store_url
-    from toolkit.store import open_store, sqlite_path
+    from toolkit.store import open_store
     from toolkit.supervise.linking import settle_all
 
     url = store_url(project, option)
-    if not create and url.startswith("sqlite:") and not os.path.exists(sqlite_path(url)):
-        raise NothingRecorded("no build has been recorded yet")
+    if not create:
+        must_be_there(url, option)
     store = open_store(url, create=create)
     try:
         settle_all(store, project)
         yield store
     finally:
         store.close()
+
+
+def must_be_there(url: str, named: str | None) -> None:
+    """Refuse to read from a file that is not there: one that was named has to be, one's own begins with a build.
+
+    So does the one that the environment names for all projects.
+    """
+    from toolkit.store import sqlite_path
+
+    if not url.startswith("sqlite:") or os.path.exists(sqlite_path(url)):
+        return
+    if named is None or named == os.environ.get("TOOLKIT_STORE"):
+        raise NothingRecorded("no build has been recorded yet")
+    hint = "Name one that exists with --store; `toolkit run` makes new ones."
+    raise NotFound(f"there is no store {sqlite_path(url)}", hint=hint)
 
 
 def row_of(store: Store, build: str | None) -> BuildRow:

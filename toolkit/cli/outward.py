@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli.ci import write_whole
 from toolkit.cli.opening import history_of
+from toolkit.core.words import how_many
 from toolkit.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def send_traces(project: Project, store: str | None, build: str | None, endpoint: str) -> None:
     """Send the traces of a build, or of all that are not running, and say how much that was."""
     sent, builds = traces_sent(project, store, build, endpoint)
-    print(f"sent {sent} span{'' if sent == 1 else 's'} of {builds} build{'' if builds == 1 else 's'}")
+    print(f"sent {how_many(sent, 'span')} of {how_many(builds, 'build')}")
 
 
 def traces_sent(project: Project, store: str | None, build: str | None, endpoint: str) -> tuple[int, int]:

@@ -51,8 +51,15 @@ def release(
 
       toolkit release b-0007 --now -m "key renewed"
     """
+    from toolkit.core.interchange import build_record
+    from toolkit.core.notices import going_on
+
     if not now:
-        _say(build, wishes.release(me(), note), "is released; run the build again to go on", as_json, project, store)
+        progress = _wished(build, wishes.release(me(), note), project, store)
+        if as_json:
+            print_json(build_record(progress))
+        else:
+            print(f"{progress.build} is released; {going_on(progress)}")
         return 0
     from toolkit.cli.light_resume import resume_light
 

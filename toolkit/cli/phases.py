@@ -162,7 +162,7 @@ def history(as_json: JsonOption = False, project: ProjectOption = None, store: S
         print("the phase was never changed")
     else:
         titles = ["ts", "before", "phase", "states", "share", "forced", "by", "why"]
-        print_table(titles, [[each[title] for title in titles] for each in shapes])
+        print_table(titles, [[_said(each[title]) for title in titles] for each in shapes])
 
 
 @phase.command()
@@ -305,6 +305,10 @@ def _changes(project: Project, store: str | None) -> Sequence[ev.PhaseChanged]:
             return [each for each in kept.project_events() if isinstance(each, PhaseChanged)]
     except NothingRecorded:
         return []
+
+
+def _said(value: object) -> object:
+    return ("yes" if value else "") if isinstance(value, bool) else value
 
 
 def _share(text: str | None) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.core.words import how_many
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def canonical_phase(text: str) -> PhaseName:
 
 
 def _print(shape: dict[str, Any]) -> None:
-    print(f"{shape['builds']} recorded builds, had they followed {shape['phase']}:\n")
+    print(f"{how_many(shape['builds'], 'recorded build')}, had they followed {shape['phase']}:\n")
     rows = []
     for key, title in (
         ("hours_to_green", "hours to green"),
@@ -98,6 +99,7 @@ def _print(shape: dict[str, Any]) -> None:
         rows.append([title, f"{shape[key]['recorded']:.1f}", between])
     print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
     told = (
-        f"{shape['retries']:.0f} retries, {shape['futile_retries']:.0f} of them futile; {shape['held']:.0f} builds held"
+        f"{how_many(round(shape['retries']), 'retry', 'retries')}, {shape['futile_retries']:.0f} of them futile; "
+        f"{how_many(round(shape['held']), 'build')} held"
     )
     print(f"\n{told}. {shape['observed_share']:.0%} of this was observed, the rest is estimated.")

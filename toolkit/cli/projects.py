@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, print_json
+from toolkit.core.words import how_many
 from toolkit.errors import ConfigurationError, NotFound, Refused, ToolkitError
 
 
@@ -60,7 +61,7 @@ def init(
         ) from None
     print(f"wrote {os.path.relpath(file)}")
     if states is not None:
-        print(f"{len(states)} states proposed from {from_log}: look them through, then run `toolkit check`")
+        print(f"{how_many(len(states), 'state')} proposed from {from_log}: look them through, then run `toolkit check`")
 
 
 def check(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:

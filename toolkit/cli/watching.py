@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.opening import ProjectOption, StoreOption, open_project, print_json
-from toolkit.errors import UsageError
+from toolkit.cli.opening import ProjectOption, StoreOption, must_be_there, open_project, print_json
+from toolkit.errors import NothingRecorded, UsageError
 
 if TYPE_CHECKING:
     from toolkit.project import Project
@@ -53,6 +54,8 @@ def watch(
     from toolkit.project import store_url
 
     here = open_project(project)
+    with suppress(NothingRecorded):
+        must_be_there(store_url(here, store), store)
     eyes = Eyes(store_url(here, store), here.directory)
     try:
         if as_json:
@@ -110,6 +113,8 @@ def serve(
         )
     here = open_project(project)
     url = store_url(here, store)
+    with suppress(NothingRecorded):
+        must_be_there(url, store)
     at = bound(host, port)
     guard = Guard(token=token, hosts=own_names(host, tuple(allow_host or ())))
     serving = Serving(

@@ -121,19 +121,28 @@ def way_in(progress: Progress, state: StateConfig, *, host: str, directory: str 
 
 def next_steps(progress: Progress) -> tuple[str, ...]:
     """Say what can be done about a held build, and what happens then."""
-    build, code = progress.build, "CODE" if progress.hold is None else progress.hold.state
-    done = progress.hold is not None and progress.states.get(progress.hold.state) == "completed"
-    goes_on = (
-        f"toolkit resume goes on {'behind' if done else 'at'} state {code}, toolkit run "
-        f"{'too' if progress.phase == 'full-resume' else 'starts at the first state'}"
-    )
+    build, code, done = progress.build, "CODE" if progress.hold is None else progress.hold.state, done_by_hand(progress)
     by_hand = (
         f"by hand:  toolkit skip {build} --state {code} -m HOW      counts it as done; toolkit resume goes on behind"
     )
     return (
-        f"mended:   toolkit release {build} -m WHY      {goes_on}",
+        f"mended:   toolkit release {build} -m WHY      {going_on(progress)}",
         *(() if done else (by_hand,)),
         f"hopeless: toolkit abandon {build} -m WHY      the next run begins a new build",
+    )
+
+
+def done_by_hand(progress: Progress) -> bool:
+    """Tell whether the state at which a build was held is done: then there is nothing to skip."""
+    return progress.hold is not None and progress.states.get(progress.hold.state) == "completed"
+
+
+def going_on(progress: Progress) -> str:
+    """Say what goes on with a build that was held, and where."""
+    code = "CODE" if progress.hold is None else progress.hold.state
+    return (
+        f"toolkit resume goes on {'behind' if done_by_hand(progress) else 'at'} state {code}, toolkit run "
+        f"{'too' if progress.phase == 'full-resume' else 'starts at the first state'}"
     )
 
 

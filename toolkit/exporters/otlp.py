@@ -15,6 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
+from toolkit.core.words import how_many
 from toolkit.errors import NotDelivered, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def send(told: Iterable[Span], endpoint: str) -> int:
         while batch := [_span(each) for each in islice(waiting, AT_ONCE)]:
             if exporter.export(batch) is not SpanExportResult.SUCCESS:
                 where = "the collector" if endpoint == FROM_ENVIRONMENT else endpoint
-                raise NotDelivered(f"{where} did not take the traces; {sent} spans had been taken before")
+                raise NotDelivered(f"{where} did not take the traces; {how_many(sent, 'span')} had been taken before")
             sent += len(batch)
     finally:
         exporter.shutdown()  # type: ignore[no-untyped-call]  # theirs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from toolkit.core.moments import duration_text
+from toolkit.core.notices import done_by_hand, next_steps
 from toolkit.core.visible import safe
 from toolkit.live import words
 
@@ -103,11 +104,12 @@ def _actions(progress: Progress, *, may_act: bool) -> str:
         return ""
     build = text(progress.build)
     if not may_act:
+        lines = "\n".join(map(text, next_steps(progress)))
         return (
             "<section aria-labelledby=act><h2 id=act>What you can do</h2><p>This page only shows. In a terminal:</p>"
-            f"<pre>toolkit release {build}\ntoolkit skip {build} -m &quot;how it was done by hand&quot;\n"
-            f"toolkit abandon {build}</pre></section>"
+            f"<pre>{lines}</pre></section>"
         )
+    by_hand = "" if done_by_hand(progress) else "<button formaction=skip>Skip: the state was done by hand</button>"
     return (
         "<section aria-labelledby=act><h2 id=act>What you can do</h2><form method=post action=release class=act>"
         f'<input type=hidden name=build value="{build}">'
@@ -115,7 +117,7 @@ def _actions(progress: Progress, *, may_act: bool) -> str:
         "<label>Why <input name=note maxlength=500></label>"
         "<label>Token <input name=token type=password required autocomplete=current-password></label>"
         "<p class=buttons><button>Release: try again</button>"
-        "<button formaction=skip>Skip: the state was done by hand</button>"
+        f"{by_hand}"
         "<button formaction=abandon>Abandon: give the build up</button></p></form></section>"
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.core.moments import duration_text
 from toolkit.core.visible import safe
+from toolkit.core.words import how_many
 from toolkit.live.view import elapsed, state_elapsed
 
 if TYPE_CHECKING:
@@ -73,13 +74,14 @@ def done(each: LiveBuild, at_ms: int) -> tuple[str, ...]:
     told = each.done
     if told is None:
         return ()
-    share = f"{told.completed} of {told.reached} runs that came here were completed"
+    were = "was" if told.completed == 1 else "were"
+    share = f"{told.completed} of {how_many(told.reached, 'run')} that came here {were} completed"
     if told.median is None or told.low is None or told.high is None:
         return (f"no estimate: {told.why}", *((share,) if told.reached else ()))
     times = f"{duration_text(told.median)} ({duration_text(told.low)}{DASH}{duration_text(told.high)}"
-    whose = "runs for this target" if told.same_target else "runs"
+    whose = how_many(told.n, "run") + (" for this target" if told.same_target else "")
     at = datetime.fromtimestamp(at_ms / 1000 + told.median).astimezone()
-    return f"done in {times} in {told.coverage or 0:.0%}, from {told.n} {whose}), about {at:%H:%M %Z}", share
+    return f"done in {times} in {told.coverage or 0:.0%}, from {whose}), about {at:%H:%M %Z}", share
 
 
 def clock(ts_ms: int, *, zone: bool = False) -> str:
