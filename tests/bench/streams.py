@@ -68,13 +68,14 @@ def main() -> None:
 def wrap(directory: str, command: list[str]) -> None:
     """Be the wrapper: supervise the command, with markers, redaction and log."""
     from toolkit.core.markers import MarkerScanner
+    from toolkit.supervise.finding import Finder
     from toolkit.supervise.process import die_like, supervise
     from toolkit.supervise.redact import Redactor
     from toolkit.supervise.spool import Spool
 
     class Listening:
         def __init__(self) -> None:
-            self.scanner = MarkerScanner()
+            self.scanner = MarkerScanner(find=Finder())
             self.log = Spool(directory, run=1, redactor=Redactor(os.environ), trouble=self.trouble)
             self.log.begin(0, 1)
 

@@ -16,6 +16,7 @@ from toolkit.supervise import shell_helper
 from toolkit.supervise.attempts import Attempts, Limited
 from toolkit.supervise.bounded import AFTER_SECONDS, LONG_AFTER_SECONDS, within
 from toolkit.supervise.conductor import Conductor, limit_of, was_stopped
+from toolkit.supervise.finding import Finder
 from toolkit.supervise.holder import HERE
 from toolkit.supervise.lease import Keeper, grace_of
 from toolkit.supervise.ledger import Ledger
@@ -101,7 +102,7 @@ class Runner:
         if self.wire is not None and self._keeper is not None:
             self._keeper.tell(self.wire.leased)
         self.conductor.helpers = self.wire
-        self.listener = Listener(self.conductor, MarkerScanner(project.states), self.wire)
+        self.listener = Listener(self.conductor, MarkerScanner(project.states, Finder()), self.wire)
 
     def go(self, extra: Mapping[str, str], at: int | None = None) -> Ended:
         """Run the build as it was asked for: its command, or the pipeline's own; `at` names a state that is retried."""
