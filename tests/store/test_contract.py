@@ -43,6 +43,18 @@ def test_what_is_appended_is_what_is_read(store: Store, events: list[ev.Event], 
     assert store.progress(writer.build) == writer.progress == fold(of(writer.build, events))
 
 
+def test_a_fold_that_goes_on_is_the_fold_of_everything(opened: Open) -> None:
+    """Whoever asks again reads only what is new, and gets what a fresh look gives, whatever was asked in between."""
+    writing, reading = opened(), opened()
+    told = history(fails(5), completes(5), restarts(), completes(5), completes(10))
+    writers = [begin(writing, told[:2]) for _ in range(2)]
+    for event in told[2:]:
+        for writer in writers:
+            writer.append(*of(writer.build, [event]))
+            assert reading.progress(writer.build) == opened().progress(writer.build) == writer.progress
+            assert reading.progress(writer.build) == fold(reading.events(writer.build))
+
+
 @on_one_store
 @given(strange=st.lists(facts(), min_size=1, max_size=8))
 def test_any_fact_can_be_kept(store: Store, strange: list[ev.Event]) -> None:

@@ -36,20 +36,29 @@ def resume_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
         recorded = last_recorded(store.events(progress.build))
         if asked != WHOLE:
             foresee(store, project, "full-resume", asked, progress)
-    finally:
+        words = _words(command, recorded, project, progress.build)
+    except BaseException:
         store.close()
-    words = tuple(command) or recorded.command
-    if not words and not any(state.run for state in project.states):
-        raise Refused(
-            f"nothing is known of how build {progress.build} is run",
-            hint=f"Say it: `toolkit resume {progress.build} -- COMMAND`.",
-        )
+        raise
     if progress.degraded:
         warn(f"build {progress.build} starts over: its record may have holes")
-    told = {**options, "build": progress.build, "phase": "full-resume", "reason": "resume", "target": progress.target}
+    told = {
+        **options, "build": progress.build, "phase": "full-resume", "reason": "resume", "target": progress.target,
+        "opened": store,
+    }  # fmt: skip
     if not command:
         told |= _go_to(recorded, project, options)
     return run_light({name: value for name, value in told.items() if value is not None}, words)
+
+
+def _words(command: Sequence[str], recorded: Recorded, project: Project, build: str) -> tuple[str, ...]:
+    """Give the command to run, empty for that of the pipeline's own states; Refused when there is neither."""
+    words = tuple(command) or recorded.command
+    if not words and not any(state.run for state in project.states):
+        raise Refused(
+            f"nothing is known of how build {build} is run", hint=f"Say it: `toolkit resume {build} -- COMMAND`."
+        )
+    return words
 
 
 def _project(options: Mapping[str, Any]) -> Project:

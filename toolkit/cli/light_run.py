@@ -70,7 +70,7 @@ def _is_inside_a_build() -> bool:
 def _begun(project: Project, wanted: Wanted, options: Mapping[str, Any]) -> Runner:
     from toolkit.supervise.runner import Runner
 
-    store = _store(project, options)
+    store = options.get("opened") or _store(project, options)
     if wanted.asked != WHOLE and options.get("reason") != "resume":
         _check(store, project, wanted)
     if options.get("verify_clean") or project.pipeline.verify_clean > 0:

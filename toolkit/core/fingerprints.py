@@ -6,7 +6,6 @@ part was, so that a difference can be told by name. Others see the id alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -45,8 +44,10 @@ class Fingerprint(Value):
     @property
     def id(self) -> str:
         """Two fingerprints are of the same content exactly when their ids are the same."""
+        from hashlib import sha256
+
         told = json.dumps([SCHEMA, sorted(self.parts.items()), self.run, self.key])
-        return hashlib.sha256(told.encode()).hexdigest()[:_ID_LENGTH]
+        return sha256(told.encode()).hexdigest()[:_ID_LENGTH]
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.IGNORECASE)
@@ -13,19 +11,23 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{
 
 def rfc3339(ts_ms: int) -> str:
     """Write milliseconds since 1970 (UTC) as `2026-03-01T10:15:00.000Z`."""
-    moment = EPOCH + timedelta(milliseconds=ts_ms)
+    from datetime import UTC, datetime, timedelta
+
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ts_ms)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ts_ms % 1000:03d}Z"
 
 
 def parse_rfc3339(text: str) -> int:
     """Read an RFC 3339 time, with its zone, as milliseconds since 1970; ValueError says what is wrong."""
+    from datetime import UTC, datetime, timedelta
+
     if not _RFC3339.fullmatch(text.strip()):
         raise ValueError(f"'{text}' is not an RFC 3339 time with a zone, such as 2026-03-01T10:15:00.000Z")
     try:
         moment = datetime.fromisoformat(text.strip().upper())
     except ValueError:
         raise ValueError(f"'{text}' names no moment that exists") from None
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def parse_duration(text: str) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NotRequired, Required
 
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
 from toolkit.core.codes import HIGHEST
-from toolkit.core.moments import EPOCH
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ Moment = Annotated[AwareDatetime, Field(strict=True)]
 """An RFC 3339 time with its zone; a bare number is refused, since its unit would be a guess."""
 
 MOST_FAULTS: Final = 20
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -81,7 +81,7 @@ _ADVICE: Final = {
 
 def milliseconds(moment: datetime) -> int:
     """Give a moment as milliseconds since 1970 (UTC)."""
-    return (moment - EPOCH) // _MILLISECOND
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 class Faults:

@@ -111,7 +111,7 @@ class PostgresStore(Reading):
                 token = self.link.ask(TAKE_OVER, (build, replacing))[0][0]
                 if token is None:
                     return None
-                kept = self.link.ask(EVENTS.replace("?", "%s"), (build,))
+                kept = self.link.ask(EVENTS.replace("?", "%s"), (build, 0))
                 events = [event for row in kept if (event := rows.event_of(row)) is not None]
                 progress = fold(events, Progress(build=build))
                 writer = PostgresWriter(self, build, token, kept[-1][2] if kept else 0, progress)

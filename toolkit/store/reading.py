@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ", ".join(rows.ROW)
 LEASE = "select build, token, holder, renewed_ms from build where build = ?"
-EVENTS = "select id, build, seq, ts, kind, body from event where build = ? order by seq"
+EVENTS = "select id, build, seq, ts, kind, body from event where build = ? and seq > ? order by seq"
 PAGE = "select id, build, seq, ts, kind, body from event where id > ? order by id limit ?"
 ONE = f"select {COLUMNS} from build where build = ?"  # noqa: S608 - the names are our own
 LATEST = f"""
@@ -41,6 +41,9 @@ NO_LIMIT = 2**62
 class Reading(ABC):
     """The half of a store that changes nothing; see `toolkit.store.protocol.Store`."""
 
+    _folded: tuple[int, Progress] = (0, Progress(build=PROJECT))
+    """The last fact of the build that was asked for last, and its progress: whoever resumes it asks again and again."""
+
     @abstractmethod
     def fetch(self, sql: str, values: tuple[str | int | None, ...]) -> list[Any]:
         """Give all rows of a query, whose values are marked `?`; StoreUnavailable and its kin."""
@@ -59,18 +62,20 @@ class Reading(ABC):
 
     def events(self, build: str) -> list[Event]:
         """Give a build's facts in order."""
-        return [event for row in self.fetch(EVENTS, (build,)) if (event := rows.event_of(row)) is not None]
+        return [event for row in self.fetch(EVENTS, (build, 0)) if (event := rows.event_of(row)) is not None]
 
     def progress(self, build: str) -> Progress:
         """Fold a build's facts; NotFound."""
         self.lease(build)
-        return fold(self.events(build), Progress(build=build))
+        return self.taken_up(build)[1]
 
     def taken_up(self, build: str) -> tuple[int, Progress]:
-        """Give the number of a build's last fact, and its progress."""
-        kept = self.fetch(EVENTS, (build,))
+        """Give the number of a build's last fact, and its progress: facts are only ever added, so a fold goes on."""
+        seq, progress = self._folded if self._folded[1].build == build else (0, Progress(build=build))
+        kept = self.fetch(EVENTS, (build, seq))
         events = [event for row in kept if (event := rows.event_of(row)) is not None]
-        return (kept[-1][2] if kept else 0), fold(events, Progress(build=build))
+        self._folded = (kept[-1][2] if kept else seq), fold(events, progress)
+        return self._folded
 
     def builds(
         self,

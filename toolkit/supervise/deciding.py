@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +142,7 @@ class Decider:
         )  # fmt: skip
         action = self._phases.decide(phase)(situation, self.project.policy)
         drawn = getattr(action, "pause", None)
-        wait = round(drawn.drawn(random.random()), 3) if drawn is not None else None  # noqa: S311 - jitter
+        wait = None if drawn is None else round(drawn.drawn(_luck()), 3)
         if failed.decision is None or (failed.decision.action, failed.decision.reason) != (action.name, action.reason):
             self._ledger.record(
                 self._ledger.fact(
@@ -249,3 +248,10 @@ class Decider:
         from toolkit.supervise.validity import validity
 
         return validity(self._ledger.progress, config, self.project)
+
+
+def _luck() -> float:
+    """Draw from 0 to 1."""
+    import random
+
+    return random.random()  # noqa: S311 - jitter

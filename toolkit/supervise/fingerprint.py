@@ -6,7 +6,6 @@ file is its SHA-256, as `sha256sum` prints it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from typing import TYPE_CHECKING, Final
@@ -99,7 +98,9 @@ def _content(directory: str, name: str, known: Hashes) -> tuple[str, Mapping[str
     for word in (UNREADABLE, CHANGING):
         if word in members.values():
             return word, members
-    together = hashlib.sha256()
+    from hashlib import sha256
+
+    together = sha256()
     for member, digest in sorted(members.items()):
         together.update(os.fsencode(member) + b"\0" + digest.encode() + b"\n")
     return together.hexdigest(), members
@@ -176,4 +177,6 @@ def _file(path: str, known: Hashes) -> str:
 
 
 def _text(text: str) -> str:
-    return hashlib.sha256(os.fsencode(text)).hexdigest()
+    from hashlib import sha256
+
+    return sha256(os.fsencode(text)).hexdigest()

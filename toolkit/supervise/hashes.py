@@ -6,7 +6,6 @@ alone for a while before it was read: what was written within the clock's own gr
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -31,6 +30,8 @@ class Hashes:
 
     def of(self, path: str) -> str:
         """Give the SHA-256 of a regular file in hex; empty when it was written meanwhile. OSError."""
+        from hashlib import sha256
+
         place = os.path.abspath(path)
         with open(path, "rb", buffering=0) as file:
             about = _about(file.fileno())
@@ -39,7 +40,7 @@ class Hashes:
             if isinstance(kept, list) and kept[:-1] == about:
                 return str(kept[-1])
             began = time.time_ns()
-            summed = hashlib.sha256()
+            summed = sha256()
             while piece := file.read(PIECE):
                 summed.update(piece)
             if _about(file.fileno()) != about:

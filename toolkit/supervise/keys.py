@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Final
 
@@ -23,7 +22,9 @@ class Key:
 
     def hash(self, text: str) -> str:
         """Hash a text, 64 hexadecimal digits."""
-        return hashlib.blake2b(os.fsencode(text), key=self._secret, digest_size=32).hexdigest()
+        from hashlib import blake2b
+
+        return blake2b(os.fsencode(text), key=self._secret, digest_size=32).hexdigest()
 
 
 def _path(directory: str) -> str:
