@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,8 @@ from tests.cli.kinds import CODES, KINDS, Build
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.transcripts import Shell
 
 STATES = {code: f'inputs = ["in-{code}"]\noutputs = ["out-{code}"]\n' for code in CODES}
 
@@ -140,3 +144,53 @@ state 20 second -- test ! -e fail
     (tmp_path / "fail").unlink()
 
     assert build.resume()[1] == 'it\'s "40" $HOME|one\ntwo\n'
+
+
+def test_other_languages_are_given_the_values_again(shell: Shell) -> None:
+    """Whoever asks by `toolkit state` hears what a reused state once gave, whatever it holds."""
+    (shell.folder / "toolkit.toml").write_text('phase = "full-resume"\n')
+    shell.script(
+        "build.py",
+        f"""#!{sys.executable}
+import json, os, subprocess, sys
+
+def toolkit(*words):
+    said = subprocess.run([sys.executable, "-m", "toolkit", "state", *words, "--json"], capture_output=True, text=True)
+    return json.loads(said.stdout)
+
+answer = toolkit("start", "5")
+if answer["action"] == "run":
+    toolkit("output", "ID=it's \\"40\\" $HOME")
+    toolkit("output", "LINES=one\\ntwo")
+    toolkit("complete", "5")
+else:
+    print(json.dumps(answer))
+sys.exit(toolkit("start", "20")["attempt"] == 1)
+""",
+    )
+    assert shell.run("run", "--", "./build.py")[0] == 1
+    code, out, error = shell.run("resume")
+
+    assert (code, json.loads(out)) == (
+        0, {"action": "reuse", "outputs": {"ID": 'it\'s "40" $HOME', "LINES": "one\ntwo"}},
+    ), error  # fmt: skip
+
+
+def test_a_script_that_misses_what_a_reused_state_set_is_told_so(shell: Shell) -> None:
+    """Under `set -u` an unset variable ends the script: the message names the state behind which that happened."""
+    (shell.folder / "toolkit.toml").write_text('phase = "full-resume"\n')
+    text = (
+        '#!/bin/bash\n. "$TOOLKIT_SHELL"\nset -eu\none() { id=ami-1; }\nstate 5 one -- one\n'
+        'state_output IMAGE_ID="$id"\nstate 20 two -- test "$IMAGE_ID" = "$(cat wanted)"\n'
+    )
+    shell.script("build.sh", text)
+    (shell.folder / "wanted").write_text("other\n")
+    assert shell.run("run", "--", "./build.sh")[0] == 1
+    (shell.folder / "wanted").write_text("ami-1\n")
+    code, _, error = shell.run("resume")
+
+    assert code == 1
+    assert error.splitlines()[0].endswith("id: unbound variable")
+    assert error.splitlines()[1].startswith("toolkit: warning: the script failed behind state 5, which was reused")
+    shell.script("build.sh", text.replace("$id", "${id-}"))
+    assert shell.run("resume") == (0, "", "")

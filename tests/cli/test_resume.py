@@ -149,6 +149,21 @@ def test_builds_that_always_start_over(shell: Shell, more: str) -> None:
     )  # fmt: skip
 
 
+def test_a_label_of_the_run_that_continues_counts(failed: Shell) -> None:
+    """Whoever labels the build a release while running it again has it run from its first state on, now and later."""
+    text = (failed.folder / "toolkit.toml").read_text()
+    (failed.folder / "toolkit.toml").write_text(
+        text.replace("[pipeline]\n", '[pipeline]\nnever_resume = ["kind=release"]\n')
+    )
+    assert all(each["action"] == "reuse" for each in failed.json("plan")["states"][:1])
+    failed.run("run", "--label", "kind=release", "--", "./build.sh")
+
+    assert not [each for each in failed.json("status")["stateHistory"] if each["status"] == "reused"]
+    assert failed.json("status")["labels"] == {"kind": "release"}
+    code, _, error = failed.run("resume")
+    assert (code, "`resume` is never for it" in error) == (6, True)
+
+
 def test_a_held_build_waits_for_a_person(failed: Shell) -> None:
     """A hold is not got around by resuming."""
     failed.run("hold", "-m", "looking at the VM")

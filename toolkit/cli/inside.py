@@ -78,10 +78,12 @@ def state(
     """Tell the supervisor of this build that a state begins or ends, from any language.
 
     Outside `toolkit run` nothing happens. Exit code 0: go on; 75: try the state again; 6: the build stops here.
+    `start --json` says what to do: `{"action": "run", "attempt": 2}`, or `{"action": "reuse", "outputs": {"IMAGE_ID":
+    "ami-123"}}` when the state is not to run, with all that was remembered of it.
 
     Examples:
 
-      toolkit state start 20 --name base
+      toolkit state start 20 --name base --json
 
       toolkit state fail 20 --error "mirror not reachable"
 

@@ -16,7 +16,8 @@ VERBS = {"start": "begin", "complete": "end", "fail": "fail", "output": "output"
 def state_light(options: Mapping[str, Any], rest: Sequence[str]) -> int:
     """Tell the supervisor of this build; nothing happens outside `toolkit run`.
 
-    With `--json` the answer is printed: `{"action": "run" | "reuse" | "again" | "go-on" | "stop" | "untracked", …}`.
+    With `--json` the answer is printed: `{"action": "run" | "reuse" | "again" | "go-on" | "stop" | "untracked", …}`;
+    where a state is reused, with the `outputs` that were remembered of it.
     Exit code 75 says that the state is to be tried again (its wait is over), 6 that the build must stop here.
     """
     from toolkit.core.codes import parse_code
@@ -59,6 +60,8 @@ def _tell(answer: str | None, word: str, *, quiet: bool) -> int:
     if kind in {"run", "again"}:
         told["attempt"] = int(rest.split(" ", 1)[0])
         code = 75 if kind == "again" else 0
+    elif kind == "reuse":
+        told["outputs"] = json.loads(rest or "{}")
     elif kind == "stop":
         code = Refused.exit_code
     elif kind == "bad":

@@ -72,6 +72,10 @@ def pipelines_are_whole(file: File) -> Iterator[Found]:
             has, lacks = ("checkpoint", "restore") if state.checkpoint else ("restore", "checkpoint")
             told = f"a {has} without a {lacks} is of no use"
             yield Found(("states", place, has), told, f"Add {lacks}, or drop it.", warning=True)
+        if state.checkpoint and state.marker and not state.run:
+            told = f"a script that only prints markers does not wait at state {state.code}: no checkpoint of it is kept"
+            remedy = "Let the script say `state CODE -- COMMAND`, give the state a `run`, or drop checkpoint."
+            yield Found(("states", place, "checkpoint"), told, remedy, warning=True)
     if file.pipeline.resume_command and "{state}" not in file.pipeline.resume_command:
         remedy = "Write {state} where the code of the failed state belongs."
         yield Found(("pipeline", "resume_command"), "does not say where to go on", remedy, warning=True)

@@ -55,6 +55,8 @@ class RunStarted(Event):
     """Seconds for which whoever supervises, and cannot be looked at, counts as alive; None: no lease was taken."""
     arm: str | None = None
     """Under a shared roll-out: `new` or `old`."""
+    labels: Mapping[str, str] = NOTHING
+    """What the build is labelled with from here on, beside what it began with."""
 
 
 class RunEnded(Event):

@@ -183,6 +183,7 @@ def _run_started(progress: Progress, event: ev.RunStarted) -> Changes:
         "run": event.run, "run_open": event.holder is not None, "run_outcome": None, "run_started_ms": event.ts_ms,
         "holder": event.holder, "lease": event.lease,
         "exit_code": None, "signal": None, "phase": event.phase, "arm": event.arm,
+        "labels": {**progress.labels, **event.labels} if event.labels else progress.labels,
         "states": {}, "held": False, "hold": None, "abandoned": False,
     }  # fmt: skip
 

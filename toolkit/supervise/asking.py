@@ -10,6 +10,8 @@ from toolkit.supervise.wire import SLOTS
 def ask(address: str, verb: str, code: str, text: str) -> str | None:
     """Ask the supervisor at `TOOLKIT_WIRE` and wait for its answer; None when nobody listens.
 
+    `reuse` is followed by what the reused state once gave, as a JSON object.
+
     OSError when every slot is taken by shells that live.
     """
     if not listens(address):
@@ -24,7 +26,8 @@ def ask(address: str, verb: str, code: str, text: str) -> str | None:
         with open(f"{directory}/req", "r+b", buffering=0) as request:
             request.write(f"{slot}\t{verb}\t{code}\t{text}\n".encode())
             with open(f"/proc/{pid}/fd/{int(base) + slot}", "rb", buffering=0) as answer:
-                return answer.readline().decode().rstrip("\n") or None
+                told = answer.readline().decode().rstrip("\n") or None
+        return f"reuse {_values(f'{directory}/reply.{slot}')}" if told == "reuse values" else told
     except FileNotFoundError:
         return None
     finally:
@@ -44,6 +47,15 @@ def listens(address: str) -> bool:
 def left_alone(address: str) -> bool:
     """Tell whether the supervisor of a build has died that is to be resumed, not gone on with unwatched."""
     return not listens(address) and os.path.exists(f"{address.split(':', 2)[2]}/alone")
+
+
+def _values(path: str) -> str:
+    """Read the assignments that a shell would source."""
+    import json
+    import shlex
+
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return json.dumps(dict(each.partition("=")[::2] for each in shlex.split(file.read())))
 
 
 def _claim(directory: str) -> int:

@@ -222,7 +222,7 @@ class Conductor:
         outcome: RunOutcome = "interrupted" if stopped else "completed" if ended.exit_code == 0 else "failed"
         self.ledger.end(
             outcome, exit_code=ended.exit_code, signal=ended.signal, duration=round(ended.seconds, 3),
-            reason=stopped or None,
+            reason=stopped or (self._missed_values() if outcome == "failed" else "") or None,
         )  # fmt: skip
 
     def _after(self, attempt: Attempt, asked: Request, exit_code: int) -> str | None:
@@ -276,6 +276,18 @@ class Conductor:
         if stop is None or (ended.cause != "asked" and (self._by_marker or ended.exit_code != stop.exit_code)):
             return ""  # told only by a marker, it may have been over before it could be ended
         return stop.reason
+
+    def _missed_values(self) -> str:
+        """Say what a script most likely died of that failed right behind a reused state, in none of its own."""
+        last = self.ledger.progress.history[-1:]
+        if not self.helped or not last or last[0]["status"] != "reused":
+            return ""
+        why = (
+            f"the script failed behind state {last[0]['state']}, which was reused and so sets no variables of its own;"
+            ' what the script needs of it `state_output NAME="${value-}"` remembers, under `set -u` with the dash'
+        )
+        self.ledger.say(why)
+        return why
 
     def _close(self, attempt: Attempt, ended: Ended, *, stopped: str) -> None:
         if stopped:

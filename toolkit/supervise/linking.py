@@ -208,7 +208,7 @@ def _run_started(build: str, wanted: Wanted, run: int) -> ev.RunStarted:
     return ev.RunStarted(
         build=build, ts_ms=now_ms(), run=run, reason=reason, command=wanted.command, host=HERE, phase=phase,
         holder=this_process(), lease=None if arm == "old" and phase == "track-only" else wanted.lease, arm=arm,
-        directory=_here(),
+        directory=_here(), labels=NOTHING if run == 1 else wanted.labels,
     )  # fmt: skip
 
 
