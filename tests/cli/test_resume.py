@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -146,6 +147,21 @@ def test_builds_that_always_start_over(shell: Shell, more: str) -> None:
 
     assert (code, error.splitlines()[0]) == (
         6, "error: build b-0001 always runs from its first state on: `resume` is never for it",
+    )  # fmt: skip
+
+
+def test_an_upgrade_of_ours_never_invalidates_silently(failed: Shell) -> None:
+    """A version that makes fingerprints in another way says so where it runs what it cannot compare."""
+    later = "import runpy, toolkit.core.fingerprints as f; f.SCHEMA = 2; runpy.run_module('toolkit', {}, '__main__')"
+    ended = subprocess.run(
+        [sys.executable, "-c", later, "plan", "--json"], cwd=failed.folder, env=failed.environment,
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    told = json.loads(ended.stdout)["states"][0]
+
+    assert failed.json("plan")["states"][0]["action"] == "reuse"
+    assert (told["action"], told["why"].split(";")[0]) == (
+        "run", "inputs: recorded by a version that cannot be compared",
     )  # fmt: skip
 
 

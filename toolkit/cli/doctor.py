@@ -9,6 +9,8 @@ import typer
 
 from toolkit.cli.data import tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, print_json
+from toolkit.cli.taints import taints_of
+from toolkit.cli.taints import told as tainted
 from toolkit.core.words import how_many
 from toolkit.errors import ConfigurationError, NotFound, StoreDamaged
 
@@ -50,13 +52,18 @@ def doctor(as_json: JsonOption = False, project: ProjectOption = None, store: St
     code = 5 if found else 3 if errors else 0
     watched = None if code else _watched(here, store)
     retries, nesting = _nested(here)
+    taints = {} if code else taints_of(here, store)
     if as_json:
         told = None if watched is None else watched.model_dump(mode="json")
         wrong = [fault.text for fault in faults]
         nested = _shape(retries, nesting)
-        print_json({"ok": not code, "store": found, "configuration": wrong, "watched": told, "retries": nested})
+        print_json({
+            "ok": not code, "store": found, "configuration": wrong, "watched": told, "retries": nested,
+            "tainted": sorted(taints),
+        })  # fmt: skip
         return code
     worth = [] if watched is None else [f"look at: {line}" for line in watched.lines]
+    worth += [f"look at: rule {tainted(rule, taint)}" for rule, taint in taints.items()]
     for line in [*found, *(fault.text for fault in faults), *worth, *_lines(retries, nesting)] or ["all is well"]:
         print(line)
     return code

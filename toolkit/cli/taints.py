@@ -27,7 +27,12 @@ def taints_of(project: Project, store: str | None) -> dict[str, CleanVerified]:
 
 def told(rule: str, taint: CleanVerified) -> str:
     """Say in a line what a rule is tainted by."""
-    return f"{rule} is tainted: it helped {taint.of}, and the clean {taint.by_build} disagrees: {taint.reason}"
+    places = zip(taint.states, taint.failures, strict=True)
+    what = ", ".join(dict.fromkeys(f"{failure} in state {state}" for state, failure in places))
+    return (
+        f"{rule} is tainted: it helped {taint.of}, and the clean {taint.by_build} disagrees: {taint.reason};"
+        f" it does not retry {what} until `toolkit phase trust {rule}`"
+    )
 
 
 def trust(
@@ -36,7 +41,7 @@ def trust(
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Trust a rule again that a clean rebuild spoke against; recommendations may then hold it again.
+    """Trust a rule again that a clean rebuild spoke against: it retries again, and may be recommended.
 
     Example:
 

@@ -117,3 +117,15 @@ def tainted(facts: Iterable[ev.Event]) -> dict[str, ev.CleanVerified]:
         elif isinstance(fact, ev.RuleTrusted):
             found.pop(fact.rule, None)
     return found
+
+
+def doubt(facts: Iterable[ev.Event], rule: str, state: StateCode, signature: str) -> ev.CleanVerified | None:
+    """Give what spoke against a rule's retry of just this failure at this state; None: nothing, or it is trusted."""
+    found: ev.CleanVerified | None = None
+    for fact in facts:
+        if isinstance(fact, ev.RuleTrusted) and fact.rule == rule:
+            found = None
+        elif isinstance(fact, ev.CleanVerified) and fact.verdict == "disagrees" and rule in fact.rules:
+            about = zip(fact.states, fact.failures, strict=True)
+            found = fact if (str(state), signature) in about else found
+    return found

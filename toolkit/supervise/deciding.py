@@ -11,7 +11,7 @@ from toolkit.core.action import Action, Hold, Reuse, Run, Stop
 from toolkit.core.policy import Policy
 from toolkit.core.situation import Situation, after_failure, before_attempt
 from toolkit.core.values import Value
-from toolkit.errors import Refused
+from toolkit.errors import Refused, ToolkitError
 from toolkit.supervise.incidents import breaker_for
 from toolkit.supervise.ledger import now_ms
 from toolkit.supervise.returning import go_back, keep
@@ -141,6 +141,9 @@ class Decider:
             resume=self.resume,
         )  # fmt: skip
         action = self._phases.decide(phase)(situation, self.project.policy)
+        if action.name in {"retry", "wait"} and (why := self._doubt(action.rule, failed)):
+            situation = situation.but(forbidden=why)
+            action = self._phases.decide(phase)(situation, self.project.policy)
         drawn = getattr(action, "pause", None)
         wait = None if drawn is None else round(drawn.drawn(_luck()), 3)
         if failed.decision is None or (failed.decision.action, failed.decision.reason) != (action.name, action.reason):
@@ -227,6 +230,19 @@ class Decider:
         from toolkit.supervise.fingerprint import inputs_of
 
         return inputs_of(config, self.project)
+
+    def _doubt(self, rule: str | None, failed: Attempt) -> str:
+        """Say why a rule is not trusted with a failure; empty when it is, or nobody can tell."""
+        from toolkit.core.verifying import doubt
+
+        try:
+            taint = doubt(self._store.project_events(), rule or "", failed.state, failed.signature or "unknown")
+        except ToolkitError:
+            return ""
+        if taint is None:
+            return ""
+        told = f"{rule} is tainted for {failed.signature} in state {failed.state}: it helped {taint.of}, and the clean"
+        return f"{told} {taint.by_build} disagrees; `toolkit phase trust {rule}` lets it retry again"
 
     def _hook(self, command: str, code: int) -> str:
         if not command:
