@@ -9,11 +9,13 @@ from typing import Final
 import polars as pl
 
 from analysis.chains import begins
-from analysis.waits import Stakes
+from analysis.waits import Stakes, Unsure
 
 _LONGEST_DELAY: Final = 8 * 3600.0
 """Who comes back later than this has been home: the night is no fault of the failure."""
 _USUAL_VAIN: Final = 2.0
+_VAIN_SPREAD: Final = 0.5
+_USUAL_SPREAD: Final = 1.0
 _MOST_FAILING: Final = 0.95
 
 
@@ -29,6 +31,8 @@ class StateCosts:
     fails: float
     lead: float
     """Expected from the beginning of a run until this state begins, with failures and start-overs on the way."""
+    detours: float = 0.0
+    """The share of `lead` that failures on the way cost."""
 
     @property
     def failing(self) -> float:
@@ -43,22 +47,37 @@ class Costs:
     states: Mapping[int, StateCosts]
     delay: float
     """From a failure to the start-over, on average."""
+    delay_unsure: float = 0.0
+    """Its standard error, as a share of it."""
 
-    def stakes(self, state: int, own_fails: tuple[float, int], stuck: tuple[float, float]) -> Stakes:
-        """Give what is at stake for a group whose failures took `own_fails`: their sum in seconds, and their count.
+    def stakes(self, state: int, own_fails: tuple[float, int, float], stuck: tuple[float, float]) -> Stakes:
+        """Give what is at stake for a group whose failures took `own_fails`: their sum, their count, their spread.
 
         `stuck` is how many of its builds were stuck, and how often these failed again before anybody helped or gave up.
         """
         of = self.states[state]
-        total, count = own_fails
+        total, count, spread = own_fails
         builds, again = stuck
+        fails = (total + of.fails) / (count + 1.0)
         return Stakes(
-            fails=(total + of.fails) / (count + 1.0),
+            fails=fails,
             completes=of.completes,
             lead=of.lead,
             delay=self.delay,
             vain=(again + _USUAL_VAIN) / (builds + 1.0),
+            unsure=Unsure(
+                fails=_unsure(fails, spread, count),
+                lead=of.detours * self.delay_unsure,
+                delay=self.delay_unsure,
+                vain=_VAIN_SPREAD / (builds + 1.0) ** 0.5,
+            ),
         )
+
+
+def _unsure(mean: float, spread: float, count: int) -> float:
+    """Give the standard error of a mean as a share of it; of the spread, too, little is known from few."""
+    usual = (spread**2 * count + (_USUAL_SPREAD * mean) ** 2) / (count + 1.0)
+    return float((usual / (count + 1.0)) ** 0.5 / mean) if mean > 0 else 0.0
 
 
 def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
@@ -74,15 +93,18 @@ def costs(attempts: pl.DataFrame, episodes: pl.DataFrame) -> Costs:
     ).sort("state")  # fmt: skip
     # Before a later start-over of the same build somebody may have repaired something: that is another kind of wait.
     again = episodes.filter(begins() & (pl.col("next") == "start_over"))
-    delay = again.select(pl.col("waited").clip(upper_bound=_LONGEST_DELAY).mean()).item() or 0.0
+    waits = again.select(pl.col("waited").clip(upper_bound=_LONGEST_DELAY))["waited"].drop_nulls()
+    delay, spread = (float(each) if isinstance(each, float) else 0.0 for each in (waits.mean(), waits.std()))
     states: dict[int, StateCosts] = {}
-    lead = 0.0
+    lead = smooth = 0.0
     for row in rows.iter_rows(named=True):
         completes = row["completes"] if row["completes"] is not None else (row["fails"] or 0.0)
         fails = row["fails"] if row["fails"] is not None else completes
-        of = StateCosts(row["state"], row["name"], row["attempts"], row["failures"], completes, fails, lead)
+        share = 1 - smooth / lead if lead > 0 else 0.0
+        of = StateCosts(row["state"], row["name"], row["attempts"], row["failures"], completes, fails, lead, share)
         states[of.code] = of
         # Each failure on the way costs itself, the delay and the way up to here once more.
         detours = of.failing / (1 - of.failing)
-        lead += completes + detours * (fails + float(delay) + lead)
-    return Costs(states, float(delay))
+        lead += completes + detours * (fails + delay + lead)
+        smooth += completes
+    return Costs(states, delay, _unsure(delay, spread, len(waits)))

@@ -12,6 +12,7 @@ import polars as pl
 
 from analysis.chains import Chains, evidence
 from analysis.recovery import Cloud, log_likelihood, posterior, prior
+from toolkit.core.classes import GROUP_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ _FAR: Final = 0.5
 _COMPARED: Final = 200
 REST: Final = "*"
 """Stands for all signatures of a class that are too rare to be groups of their own."""
+_SHAPE: Final = "tmpl."
 _EVERY: Final = ("pipeline", "state", "class", "signature")
 
 
@@ -33,6 +35,15 @@ class Group:
     state: int
     failure_class: str
     signature: str | None
+
+    @property
+    def leaning(self) -> str:
+        """The class whose expectations hold for the group before any evidence.
+
+        Where broad words made a message persistent and nothing knows its shape, nothing is expected of it.
+        """
+        shape_only = self.signature is not None and self.signature.startswith(_SHAPE)
+        return "unknown" if shape_only and GROUP_OF.get(self.failure_class) == "persistent" else self.failure_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +96,15 @@ def lending(kin: Mapping[Group, Kin]) -> float:
     largest = sorted(kin.items(), key=lambda each: (-each[1].own.informative, str(each[0])))[:_COMPARED]
     scores = np.zeros(len(LENDING))
     for group, each in largest:
-        scores += _scores(pickle.dumps((group.failure_class, each)))
+        scores += _scores(pickle.dumps((group.leaning, each)))
     return LENDING[int(np.argmax(scores - 0.1 * np.abs(np.arange(len(LENDING)) - 1)))]
 
 
 @lru_cache(maxsize=1024)
 def _scores(told: bytes) -> tuple[float, ...]:
     """Give how likely a group's own evidence is under each amount; kept: a report asks for advice and replays."""
-    failure_class, kin = pickle.loads(told)  # noqa: S301 - what `lending` packed a moment ago
-    cloud = prior(failure_class)
+    leaning, kin = pickle.loads(told)  # noqa: S301 - what `lending` packed a moment ago
+    cloud = prior(leaning)
     own, near, far = (log_likelihood(cloud, each) for each in (kin.own, kin.near, kin.far))
     scores = []
     for amount in LENDING:
@@ -105,7 +116,7 @@ def _scores(told: bytes) -> tuple[float, ...]:
 
 def likely(group: Group, kin: Kin, amount: float) -> Cloud:
     """Give what is likely for a group, when its kin lend `amount` incidents."""
-    return _likely(pickle.dumps((group.failure_class, [kin.own, *kin.lent(amount)])))
+    return _likely(pickle.dumps((group.leaning, [kin.own, *kin.lent(amount)])))
 
 
 @lru_cache(maxsize=256)

@@ -41,15 +41,16 @@ _OWN_GROUP: Final = 3
 """A signature seen so often at a state is judged by itself; rarer ones of its class are judged together."""
 _MOST_GROUPS: Final = 20
 _LEAST_TRIED: Final = 2
-"""Nothing is recommended on fewer outcomes than this, whatever is expected of the class."""
+"""Nothing is recommended on fewer outcomes than this; one is enough for what is known to pass by itself."""
 _KINDRED: Final = 6.0
 """What the other failures of a class at a state tell of one that was never seen there, in incidents."""
 _NONE: Final = dict.fromkeys(
-    ("failures", "beginnings", "tried", "recovered", "in_place", "own", "lost", "lost_machine", "again"), 0
+    ("failures", "beginnings", "tried", "recovered", "in_place", "own", "own_spread", "lost", "lost_machine", "again"),
+    0,
 )
 _LEAST_OF_PERSISTENT: Final = 1 / 3
 """What is of a persistent class is retried only when its own record leaves no doubt that it recovers so often."""
-_NEGLIGIBLE: Final = 0.002
+_NEGLIGIBLE: Final = 1 / 60
 """A gain, in hours per failure, that nobody would change a configuration for."""
 
 
@@ -61,6 +62,8 @@ class Learnt:
     failures: int
     beginnings: int
     """Failures that did not merely repeat the one before: so often is there something to decide."""
+    occasions: float
+    """How many independent ones `beginnings` are worth: (sum of an incident's)² / sum of squares (Kish, 1965)."""
     tried: int
     """Failures after which there was another attempt."""
     recovered: int
@@ -128,11 +131,17 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
         pl.col("recovered").sum().fill_null(0),
         (pl.col("next").is_in(("in_place", "resume"))).sum().alias("in_place"),
         pl.col("own").sum().alias("own"),
+        pl.col("own").std().fill_null(0.0).alias("own_spread"),
         (pl.col("waited") + pl.col("lead")).sum().alias("lost"),
         pl.col("lead").sum().alias("lost_machine"),
         pl.col("own").filter(~pl.col("begins")).sum().alias("again"),
     )  # fmt: skip
     of = {_group(row): row for row in facts.iter_rows(named=True)}
+    sizes = named.filter(pl.col("begins") & (pl.col("pipeline") == pipeline)).group_by(*GROUP, "incident").len("size")
+    worth = pl.col("size").sum().cast(pl.Float64) ** 2 / (pl.col("size").cast(pl.Float64) ** 2).sum()
+    occasions = {
+        _group(row): row["worth"] for row in sizes.group_by(GROUP).agg(worth.alias("worth")).iter_rows(named=True)
+    }
     base = {group: often.get((group.pipeline, group.state, group.signature or REST), 0.0) for group in of}
     since = split(known)
     old = (since, faded(told, since)) if since is not None else None
@@ -147,13 +156,16 @@ def learn(known: pl.DataFrame, told: pl.DataFrame, pipeline: str, paid: Costs) -
             continue  # what stays until somebody repairs it is tried again for its own record alone
         row = _NONE if unseen else of[group]
         cloud = likely(group, each, max(amount, _KINDRED) if unseen else amount)
-        stakes = paid.stakes(group.state, (row["own"], row["failures"]), repeats_while_stuck(cloud, each.own))
+        stakes = paid.stakes(
+            group.state, (row["own"], row["failures"], row["own_spread"]), repeats_while_stuck(cloud, each.own)
+        )
         own = (group.pipeline, group.state, group.failure_class, group.signature or REST)
         learnt.append(
             Learnt(
                 group,
                 row["failures"],
                 row["beginnings"],
+                occasions.get(group, 0.0),
                 row["tried"],
                 row["recovered"],
                 row["in_place"],
@@ -243,14 +255,14 @@ def _state_advice(  # noqa: PLR0913, PLR0917 - what is known of a state
 
 def rule_advice(learnt: Learnt, builds: int, prices: Prices) -> tuple[RuleAdvice, np.ndarray, np.ndarray]:
     """Give the rule for one group, and draws of the hours and machine hours that it saves for 100 builds."""
-    persistent = GROUP_OF.get(learnt.group.failure_class) == "persistent"
+    persistent = GROUP_OF.get(learnt.group.leaning) == "persistent"
     best, sure = best_answer(
         learnt.cloud, learnt.stakes, prices, incidents=learnt.incidents + learnt.lent,
         least=_LEAST_OF_PERSISTENT if persistent else 0.0,
     )  # fmt: skip
     action, answer = _decided(learnt, best, sure)
     acts = action in {"retry", "hold"}
-    often = 100 * learnt.beginnings / builds * _spread(learnt.beginnings, builds)
+    often = 100 * learnt.beginnings / builds * _spread(learnt, builds)
     hours = _bounded(answer.hours * often, 100 * learnt.lost / 3600 / builds) if acts else np.zeros(1)
     machine = _bounded(answer.machine_hours * often, 100 * learnt.lost_machine / 3600 / builds) if acts else np.zeros(1)
     saved = float(hours.mean()) / often.mean() * 3600 if learnt.beginnings else float(answer.hours.mean()) * 3600
@@ -292,7 +304,8 @@ def _bounded(hours: np.ndarray, lost: float) -> np.ndarray:
 
 
 def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer]:
-    enough = max(learnt.tried, learnt.incidents + learnt.lent) >= _LEAST_TRIED
+    least = 1 if GROUP_OF.get(learnt.group.leaning) == "transient" else _LEAST_TRIED
+    enough = max(learnt.tried, learnt.incidents + learnt.lent) >= least
     hopeless = sure.action == "retry" and learnt.tried and not learnt.recovered
     if enough and not hopeless and sure.low > 0 and sure.mean > _NEGLIGIBLE:
         return sure.action, sure
@@ -306,7 +319,8 @@ def _confidence(action: str, answer: Answer) -> float:
     return round(1 - gains if action == "start-over" else gains, 3)
 
 
-def _spread(failures: int, builds: int) -> np.ndarray:
-    """Draws, around 1, of how far the failure's frequency may lie from the one seen."""
-    draws = rate_draws(failures, max(builds, failures), 768, seed=7)
+def _spread(learnt: Learnt, builds: int) -> np.ndarray:
+    """Draws, around 1, of how far the failure's frequency may lie from the one seen: incidents come by chance."""
+    share = learnt.occasions / learnt.beginnings if learnt.beginnings else 1.0
+    draws = rate_draws(learnt.occasions, max(builds * share, learnt.occasions), 768, seed=7)
     return np.asarray(draws / draws.mean())

@@ -22,7 +22,10 @@ from toolkit.core.policy import Policy
 from toolkit.core.situation import Diagnosis, Situation
 
 Decide = Callable[[Situation, Policy], Action]
-_MOST_TURNS: Final = 60
+_MOST_TURNS: Final = 12
+"""Nobody tries the same failure again more often than this, before a person is asked."""
+_VAIN_RESUMES: Final = 2
+"""Who has seen so many resumes of a state fail starts over."""
 _PROBES: Final = 20
 
 
@@ -177,9 +180,9 @@ class Walk:
         """Decide about the failure at a step, live through what follows, and give the step to go on at."""
         step = self.steps[at]
         ways: list[float] | None = None
-        held_out = 0.0
         tried_in_place = False
-        for _ in range(_MOST_TURNS):
+        resumes = 0
+        for turn in range(_MOST_TURNS):
             action = self._asked(step)
             done = self._as_recorded(step, action, tried_in_place=tried_in_place)
             if done:
@@ -189,19 +192,67 @@ class Walk:
             ways = ways if ways is not None else draw.ways(step)
             if isinstance(action, Hold):
                 return self._hold(at)
-            in_place, waited, machine = self._way_back(step, action)
+            goes_on = _resumable(action)
+            resumes += goes_on
+            if goes_on and not turn and (later := self._tried_again(at)) is not None:
+                passing = self._as_in_the_next_run(step, draw)
+                onwards = self._went_on(at, later, self._roll() < _weighed(ways, passing))
+                if onwards is not None:
+                    return onwards
+                ways = _after_failing(ways, passing)
+                continue
+            in_place, waited, machine = self._way_back(step, action, afresh=resumes > _VAIN_RESUMES)
             tried_in_place = tried_in_place or in_place
             self._pass_time(waited, machine, seen=False)
-            held_out += waited
             passing = [draw.passes(way, waited, waited - machine, in_place=in_place) for way in range(4)]
-            if self._roll() < sum(share * each for share, each in zip(ways, passing, strict=True)):
+            if goes_on and in_place:  # somebody has seen that it had failed
+                passing[STUCK] = float(repaired(waited, draw.repair))
+            if self._roll() < _weighed(ways, passing):
                 self._pass_time(*[self.costs.states[step.state].completes] * 2, seen=False)
                 return self._beyond(at)
-            ways = [share * (1 - each) for share, each in zip(ways, passing, strict=True)]
-            ways = [share / max(sum(ways), 1e-12) for share in ways]
+            ways = _after_failing(ways, passing)
             self._pass_time(step.duration, step.duration, seen=False)
             self.outcome.futile += isinstance(action, Retry)
         return self._hold(at)
+
+    def _tried_again(self, at: int) -> int | None:
+        """Give the next recorded attempt at the state of a step, where a start-over led to it."""
+        step = self.steps[at]
+        if step.next != "start_over" or step.recovered is None:
+            return None
+        places = range(at + 1, len(self.steps))
+        settled = ("completed", "failed")
+        return next((at for at in places if self._same(at, step) and self.steps[at].status in settled), None)
+
+    def _same(self, at: int, step: Step) -> bool:
+        return self.steps[at].state == step.state
+
+    def _as_in_the_next_run(self, step: Step, draw: Draw) -> list[float]:
+        """Give the chances that going on passes when the next run began, as that run went on to show what happened.
+
+        What passes by chance or was repaired while nothing ran had the outcome that was recorded. An outage may have
+        ended only while the run was on its way back, and what a start-over cleared up is still there.
+        """
+        if not step.recovered:
+            return [0.0] * 4
+        ended = -np.expm1(-step.waited / draw.length) / max(-np.expm1(-step.gap / draw.length), 1e-12)
+        passing = [1.0] * 4
+        passing[OUTAGE], passing[DIRTY] = min(float(ended), 1.0), 0.0
+        return passing
+
+    def _went_on(self, at: int, later: int, passes: bool) -> int | None:  # noqa: FBT001 - what became of it
+        """Live through going on at a failed state when the next run began; None where it failed, unlike that run."""
+        step, then = self.steps[at], self.steps[later]
+        self._new_run(step.waited)
+        self._pass_time(step.waited, 0.0, seen=True)
+        if passes or not step.recovered:
+            self._pass_time(then.duration, then.duration, seen=True)
+        if passes:
+            return later + 1
+        if not step.recovered:
+            return self._failed(later)
+        self._pass_time(step.duration, step.duration, seen=False)
+        return None
 
     def _asked(self, step: Step) -> Action:
         """Ask for a decision, as often as it says to ask again later."""
@@ -233,15 +284,15 @@ class Walk:
             return step.next == "in_place" and not tried_in_place
         if isinstance(action, Hold):
             return step.next == "never" or (step.decided == "hold" and not tried_in_place)
-        resumes = bool(getattr(action, "resumable", False))
-        return step.next in {"never", "resume" if resumes else "start_over"}
+        afresh = not _resumable(action) or step.state == self.steps[0].state
+        return step.next in {"never", "start_over" if afresh else "resume"}
 
-    def _way_back(self, step: Step, action: Action) -> tuple[bool, float, float]:
+    def _way_back(self, step: Step, action: Action, *, afresh: bool) -> tuple[bool, float, float]:
         """Give whether the next attempt is in place, after how long, and how much machine time goes by until then."""
         if isinstance(action, Retry):
             self.outcome.retries += 1
             return True, action.pause.drawn(self._roll()), 0.0
-        if getattr(action, "resumable", False):
+        if _resumable(action) and not afresh:
             self._new_run(self.costs.delay)
             return True, self.costs.delay, 0.0
         self.outcome.start_overs += 1
@@ -272,3 +323,17 @@ class Walk:
     def _roll(self) -> float:
         self.rolled += 1
         return float(self.luck[self.rolled % self.luck.size])
+
+
+def _resumable(action: Action) -> bool:
+    return bool(getattr(action, "resumable", False))
+
+
+def _weighed(ways: Sequence[float], passing: Sequence[float]) -> float:
+    return sum(share * each for share, each in zip(ways, passing, strict=True))
+
+
+def _after_failing(ways: Sequence[float], passing: Sequence[float]) -> list[float]:
+    """Give how likely each way is, now that an attempt with these chances to pass has failed."""
+    left = [share * (1 - each) for share, each in zip(ways, passing, strict=True)]
+    return [share / max(sum(left), 1e-12) for share in left]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -30,6 +30,8 @@ _PER_INCIDENT: Final = 0.25
 _LONGEST_WAIT: Final = 3600.0
 MOST_WAITING: Final = 6 * _HOUR
 _PATIENCE: Final = 0.7
+_PATIENCE_TOLD: Final = 0.1
+"""How far the average wait for a person may lie from what was assumed, or told: a hold has to pay either way."""
 _SEED: Final = 20260302
 _SIMPLER: Final = 0.02
 """A simpler schedule is taken when it costs no more than this share of the gain."""
@@ -44,15 +46,27 @@ class Prices:
     attention: float = 0.5
     """A person's look at a held build."""
     response_hours: float = 2.0
-    """From a hold until a person looks at it, as a rule: it may well be half or twice as long."""
+    """From a hold until a person looks at it, on average."""
+    response_told: bool = False
+    """Whether somebody said so; else it may well be half or twice as long."""
 
-    def busy(self, seconds: float) -> float:
+    def busy(self, seconds: Array | float) -> Array | float:
         """Price of time in which the build's machine is taken."""
         return (self.hour_to_green + self.machine_hour) * seconds / _HOUR
 
-    def idle(self, seconds: float) -> float:
+    def idle(self, seconds: Array | float) -> Array | float:
         """Price of time in which the build only waits."""
         return self.hour_to_green * seconds / _HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """How far means may be off, as standard errors in shares of them."""
+
+    fails: float = 0.0
+    lead: float = 0.0
+    delay: float = 0.0
+    vain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +83,33 @@ class Stakes:
     vain: float
     """Start-overs that a build sees before somebody gives up or repairs something."""
 
+    unsure: Unsure = Unsure()
+
     @property
     def back(self) -> float:
         return self.lead + self.delay
+
+    def drawn(self, draws: int) -> Drawn:
+        """Draw what each may be on average, as all of it is known from so many occasions only."""
+        of = self.unsure
+        return Drawn(
+            fails=self.fails * _around(of.fails, draws, 0),
+            completes=np.full(draws, self.completes),
+            lead=self.lead * _around(of.lead, draws, 1),
+            delay=self.delay * _around(of.delay, draws, 2),
+            vain=np.maximum(self.vain * _around(of.vain, draws, 3), 1.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Stakes as they may be, one per draw."""
+
+    fails: Array
+    completes: Array
+    lead: Array
+    delay: Array
+    vain: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +136,8 @@ class Answer:
     gain: Array
     hours: Array
     machine_hours: Array
+    patience: float = 0.0
+    """Of a hold: it pays while people look within so many hours, on average."""
 
     @property
     def low(self) -> float:
@@ -121,18 +161,19 @@ class _Bill:
     machine: Array
     price: Array
 
-    def busy(self, share: Array | float, seconds: float, prices: Prices) -> None:
+    def busy(self, share: Array | float, seconds: Array | float, prices: Prices) -> None:
         self.hours += share * seconds / _HOUR
         self.machine += share * seconds / _HOUR
         self.price += share * prices.busy(seconds)
 
-    def idle(self, share: Array | float, seconds: float, prices: Prices) -> None:
+    def idle(self, share: Array | float, seconds: Array | float, prices: Prices) -> None:
         self.hours += share * seconds / _HOUR
         self.price += share * prices.idle(seconds)
 
-    def held(self, share: Array | float, stakes: Stakes, prices: Prices) -> None:
+    def held(self, share: Array | float, stakes: Drawn, prices: Prices) -> None:
         """Add the wait for a person, who is no sooner at a hold than at a start-over, and then a good attempt."""
-        hours = np.maximum(prices.response_hours * _patience(self.hours.size), stakes.delay / _HOUR)
+        spread = _PATIENCE_TOLD if prices.response_told else _PATIENCE
+        hours = np.maximum(prices.response_hours * _around(spread, self.hours.size, 4), stakes.delay / _HOUR)
         self.hours += share * hours
         self.price += share * (prices.hour_to_green * hours + prices.attention)
         self.busy(share, stakes.completes, prices)
@@ -149,10 +190,10 @@ def schedules(most: int = _RETRIES[-1]) -> Iterator[Schedule]:
 
 
 @cache
-def _patience(draws: int) -> Array:
-    """Draws, around 1, of how long it takes until a person looks: nobody knows, so a hold has to pay either way."""
-    rng = np.random.default_rng(_SEED)
-    return np.exp(_PATIENCE * rng.permutation(stats.norm.ppf((np.arange(draws) + 0.5) / draws)))
+def _around(spread: float, draws: int, which: int) -> Array:
+    """Draws of a factor whose mean is 1 and whose logarithm spreads so far; `which` tells independent ones apart."""
+    rng = np.random.default_rng((_SEED, which))
+    return np.exp(spread * rng.permutation(stats.norm.ppf((np.arange(draws) + 0.5) / draws)) - spread**2 / 2)
 
 
 def best_answer(
@@ -163,12 +204,13 @@ def best_answer(
     A retry has to gain on what it comes before: where a hold is surely better than starting over, on the hold. It has
     to recover with a chance that is surely above `least`, and more than a few need the evidence of more incidents.
     """
-    today = _start_overs(cloud.share, cloud, stakes, prices)
-    held = _held(cloud, today, stakes, prices)
+    drawn = stakes.drawn(len(cloud))
+    today = _start_overs(cloud.share, cloud, drawn, prices)
+    held = _held(cloud, today, drawn, prices)
     answers = [held]
     for schedule in schedules(_FEW_RETRIES + int(incidents * _PER_INCIDENT)):
         if _low(chance(cloud, schedule.wait, in_place=True)) >= least:
-            answers.extend(_retried(cloud, schedule, today, stakes, prices))
+            answers.extend(_retried(cloud, schedule, today, drawn, prices))
     best = max(answers, key=lambda each: each.mean)
     instead = held.gain if held.low > 0 else np.zeros_like(held.gain)
     sure = [each for each in answers if each.low > 0 and (each is held or _low(each.gain - instead) > 0)]
@@ -179,7 +221,7 @@ def best_answer(
     return (surest if best.low > 0 else best), surest
 
 
-def _retried(cloud: Cloud, schedule: Schedule, today: _Bill, stakes: Stakes, prices: Prices) -> Iterator[Answer]:
+def _retried(cloud: Cloud, schedule: Schedule, today: _Bill, stakes: Drawn, prices: Prices) -> Iterator[Answer]:
     failing = cloud.share
     bill = _nothing(failing)
     for wait in schedule.waits:
@@ -196,10 +238,11 @@ def _retried(cloud: Cloud, schedule: Schedule, today: _Bill, stakes: Stakes, pri
         yield _answer("retry", schedule, "hold", today, (bill, held))
 
 
-def _held(cloud: Cloud, today: _Bill, stakes: Stakes, prices: Prices) -> Answer:
+def _held(cloud: Cloud, today: _Bill, stakes: Drawn, prices: Prices) -> Answer:
     bill = _nothing(cloud.share)
     bill.held(1.0, stakes, prices)
-    return _answer("hold", None, "hold", today, (bill,))
+    answer = _answer("hold", None, "hold", today, (bill,))
+    return replace(answer, patience=prices.response_hours + answer.mean / max(prices.hour_to_green, 1e-6))
 
 
 def _nothing(failing: Array) -> _Bill:
@@ -221,13 +264,13 @@ def _answer(
     )  # fmt: skip
 
 
-def _start_overs(failing: Array, cloud: Cloud, stakes: Stakes, prices: Prices) -> _Bill:
+def _start_overs(failing: Array, cloud: Cloud, stakes: Drawn, prices: Prices) -> _Bill:
     """Bill for starting over until it passes, ten times at most, then a person; `failing` is (4, draws)."""
-    passing = passes(cloud, max(stakes.back, 1.0), in_place=False).clip(1e-6, 1.0)
+    passing = passes(cloud, np.maximum(stakes.lead + stakes.delay, 1.0), in_place=False).clip(1e-6, 1.0)
     passing[OUTAGE] = np.maximum(passing[OUTAGE], 1e-3)
     left = (1 - passing) ** MOST_START_OVERS
     tries = (1 - left) / passing
-    tries[STUCK], left[STUCK] = max(stakes.vain, 1.0), 1.0
+    tries[STUCK], left[STUCK] = stakes.vain, 1.0
     bill = _nothing(failing)
     started, lost = (failing * tries).sum(axis=0), (failing * left).sum(axis=0)
     passed = failing.sum(axis=0) - lost

@@ -30,7 +30,8 @@ def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
     elif action == "hold":
         parts.append(
             f"Starting over costs {duration_text(learnt.stakes.back)} each time and helps {_percent(chance)}:"
-            " stop and let a person look."
+            f" stop and let a person look. That pays while somebody does within"
+            f" {duration_text(3600 * answer.patience)}."
         )
     elif action == "collect":
         parts.append(

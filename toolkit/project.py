@@ -81,8 +81,8 @@ class Prices(Value):
     hour_to_green: float = 1.0
     machine_hour: float = 0.0
     attention: float = 0.5
-    response: float = 7200.0
-    """Seconds until a person looks at a held build."""
+    response: float | None = None
+    """Seconds until a person looks at a held build; None where nobody said so."""
 
 
 class Project(Value):

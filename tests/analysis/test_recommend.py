@@ -188,11 +188,42 @@ def test_many_retries_need_many_occasions() -> None:
 
 
 def test_hardly_any_evidence_collects() -> None:
-    """One failure decides nothing; the sentence says how many more would."""
-    advice = rule(recommend(attempts(told_again([True]))), 20)
+    """One failure of what does not pass by itself decides nothing; the sentence says how many more would."""
+    killed = Telling("b").completes(5, 3600).fails(20, "proc.killed", failure_class="killed").starts_over()
+    advice = rule(recommend(attempts([killed.completes(5, 3600).completes(20)])), 20)
 
     assert advice.action == "collect"
     assert "more failure" in advice.why
+
+
+def test_one_failure_that_passed_is_enough_where_the_class_passes_by_itself() -> None:
+    """A mirror that was away once, far from the first state, is worth a retry from then on."""
+    assert rule(recommend(attempts(told_again([True]))), 20).action == "retry"
+    assert rule(recommend(attempts(told_again([False]))), 20).action != "retry"
+
+
+def test_broad_words_do_not_make_a_failure_persistent() -> None:
+    """What no rule of its own knows is judged by its outcomes, though its words sound like a lasting fault."""
+    advice = rule(recommend(lives(Mode(65, "random", 0.2, None, None, "E{n} guest agent not found"))), 65)
+
+    assert (advice.on, advice.action) == (("config",), "retry")
+    assert advice.signatures[0].startswith("tmpl.")
+
+
+def test_what_is_used_up_is_not_retried_in_place_before_it_was_seen_to_help() -> None:
+    """Starting over clears up a full disk; that says nothing of a retry beside what filled it."""
+    full = Mode(65, "dirty", 0.2, "disk.full", "resource", "no space left on device", recovers=0.95)
+
+    assert rule(recommend(lives(full)), 65).action != "retry"
+
+
+def test_a_hold_says_how_soon_somebody_has_to_look() -> None:
+    """Whether stopping pays depends on people, so the sentence names the time at which it no longer does."""
+    stuck = Mode(65, "stuck", 0.15, "config.syntax", "config", "syntax error in role")
+    told = rule(recommend(lives(stuck), prices=Prices(response_hours=0.5, response_told=True)), 65)
+
+    assert told.action == "hold"
+    assert "That pays while somebody does within" in told.why
 
 
 def test_failures_without_a_class_are_judged_by_their_own_outcomes() -> None:

@@ -41,9 +41,9 @@ def resumes(situation: Situation, policy: Policy) -> Action:
     return Stop(reason="to be resumed", resumable=True)
 
 
-def history(kind: str = "random", **more: float) -> pl.DataFrame:
+def history(kind: str = "random", builds: int = 80, **more: float) -> pl.DataFrame:
     mode = Mode(65, kind, 0.25, "net.timeout", "network", "timed out", recovers=0.9)  # type: ignore[arg-type]
-    return live(World("image", STATES, (mode,), **more), 80, 3)  # type: ignore[arg-type]
+    return live(World("image", STATES, (mode,), **more), builds, 3)  # type: ignore[arg-type]
 
 
 steps = st.lists(
@@ -101,7 +101,7 @@ def test_retries_that_were_made_are_reproduced_exactly() -> None:
 
 def test_retries_save_the_way_back_where_failures_pass() -> None:
     """Failures that pass at the next attempt cost less when the next attempt is made in place."""
-    preview = replay(history(), twice_in_place, Policy(), phase="selective-retry")
+    preview = replay(history(builds=160), twice_in_place, Policy(), phase="selective-retry")
 
     assert preview.hours_to_green.replayed.high < preview.hours_to_green.recorded
     assert preview.start_overs.replayed.mean < preview.start_overs.recorded / 2
@@ -123,6 +123,23 @@ def test_a_resume_goes_on_where_it_failed() -> None:
 
     assert preview.start_overs.replayed.mean < preview.start_overs.recorded
     assert preview.machine_hours.replayed.mean < preview.machine_hours.recorded
+
+
+def test_who_goes_on_does_so_when_the_next_run_began_and_fares_as_it_did() -> None:
+    """Nobody comes sooner or later because a build can be resumed; what was recorded of the state then, holds."""
+    builds = []
+    for number in range(30):
+        build = Telling(f"b-{number}", at=90000.0 * number).completes(5, 3600)
+        for _ in range(number % 3):  # it fails again and again, and is started over after half an hour
+            build.fails(20, lasts=100.0).starts_over(1800).completes(5, 3600)
+        builds.append(build.completes(20, 600))
+    preview = replay(attempts(builds), resumes, Policy(), phase="full-resume")
+
+    told = preview.hours_to_green
+    # On average a build failed once: that costs the failure and the half hour, and no longer the first state again.
+    assert told.recorded == pytest.approx((3600 + 600 + 100 + 1800 + 3600) / 3600, abs=0.01)
+    assert told.replayed.mean == pytest.approx((3600 + 600 + 100 + 1800) / 3600, rel=0.15)
+    assert preview.observed_share > 0.8
 
 
 def test_a_resume_in_vain_is_no_retry_in_vain() -> None:

@@ -159,13 +159,13 @@ def sql(
 
 def prices_of(project: Project) -> Prices:
     """Give what time costs, as the project says, in the units of the analysis."""
+    from dataclasses import replace
+
     from analysis.waits import Prices
 
     paid = project.prices
-    return Prices(
-        hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention,
-        response_hours=paid.response / 3600,
-    )  # fmt: skip
+    told = Prices(hour_to_green=paid.hour_to_green, machine_hour=paid.machine_hour, attention=paid.attention)
+    return told if paid.response is None else replace(told, response_hours=paid.response / 3600, response_told=True)
 
 
 def tables_of(project: Project, store: str | None, work: Work = NOBODY_WATCHES) -> History:

@@ -268,7 +268,7 @@ class Prices(Table):
     hour_to_green: float = Field(default=1.0, ge=0)
     machine_hour: float = Field(default=0.0, ge=0)
     attention: float = Field(default=0.5, ge=0)
-    response: Duration = 7200.0
+    response: Duration | None = None
 
 
 class Rest(Table):
