@@ -6,7 +6,7 @@ import itertools
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.core import evidence
@@ -19,6 +19,7 @@ OUTPUT = st.lists(
 
 
 @given(OUTPUT, st.lists(st.integers(0, 60), max_size=5), st.integers(4, 40))
+@example(b"aaaaaaaaaaa", [10, 10], 4)
 def test_blocks_depend_on_the_bytes_alone(output: bytes, cuts: list[int], size: int) -> None:
     """However the output arrives, the same blocks come out, and no byte of a short line is lost."""
     places = [0, *sorted(min(cut, len(output)) for cut in cuts), len(output)]

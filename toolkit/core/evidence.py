@@ -81,7 +81,8 @@ def _pieces(output: Iterable[bytes] | bytes) -> Iterator[bytes]:
     chunks: Iterable[bytes] = (output,) if isinstance(output, bytes) else output
     for chunk in chunks:
         if len(chunk) <= BLOCK_BYTES:
-            yield bytes(chunk)
+            if chunk:
+                yield bytes(chunk)
             continue
         view = memoryview(chunk)
         for at in range(0, len(view), BLOCK_BYTES):
