@@ -98,6 +98,7 @@ _MILD: Final = re.compile(
     rb"|^\[MIRROR\]|trying other mirror"
 )
 _CALM: Final = re.compile(rb"\bPASS(?:ED)?\b|^ok \d+|\.\.\. ok$|: ok$|\[ *OK *\]")
+_COUNTED: Final = re.compile(rb"\bFAIL\w*\W{1,3}[1-9]")
 _TITLE: Final = re.compile(
     stamped(
         r"^(?:(?:TASK|PLAY|RUNNING HANDLER|HANDLER) \[|(?:ok|skipping|changed|included): |\+{1,3} |Step \d+/\d+ : "
@@ -135,7 +136,7 @@ def _score(rule: Rule, seen: Sighting, reading: Reading, count: int) -> float:
         return 0.0
     if rule.weight < _SURE and not rule.fatal and _MILD.search(seen.line):
         score -= 20
-    elif _CALM.search(seen.line) or _TITLE.search(seen.line):
+    elif (_CALM.search(seen.line) and not _COUNTED.search(seen.line)) or _TITLE.search(seen.line):
         score -= 100
     elif _GRAVE.search(seen.line):
         score += 3

@@ -154,6 +154,15 @@ RULES: Final = (
         weight=PHRASE + 9,
     ),
     Rule(
+        "signature.invalid",
+        "config",
+        r"(?i)\bno matching signatures?\b|\b(?:invalid|bad|untrusted|unverified|unknown) (?:\w+ )?signatures?\b|signature (?:verification|check|validation) (?:has )?failed|signature (?:is )?(?:invalid|not valid|not trusted)|could not verify (?:the )?signature|Security Violation\b",
+        "Error: no matching signatures: invalid signature",
+        "signature verified",
+        weight=PHRASE + 9,
+        unless=r"(?i)SignatureDoesNotMatch|warning|Authorization header|request signature|^E  +|dkms|taint",
+    ),
+    Rule(
         "auth.credentials",
         "auth",
         (
@@ -168,19 +177,19 @@ RULES: Final = (
             r"|permission[_ ]denied.*(?:api|iam|role|bucket|project)|does not have (?:permission|access"
             r"|the required|authorization)|forbidden:? |denied: (?:requested access|access|permission)"
             r"|you (?:do not|don't) have (?:permission|access)|no basic auth credentials|need to log ?in"
-            r"|login required|pinentry|gpg: (?:signing|decryption) failed|No secret key|No key available with this passphrase|kinit: |GSSAPI (?:Error"
+            r"|login required|access key id you provided does not exist|unable to authenticate you|anonymous (?:caller|user|access) (?:does not|is not|cannot|denied)|pinentry|gpg: (?:signing|decryption) failed|No secret key|No key available with this passphrase|kinit: |GSSAPI (?:Error"
             r"|failure)|Kerberos.*(?:expired|error)|\bEAUTH\b"
         ),
         "login failed: invalid credentials for user deploy",
         "credentials loaded",
         weight=PHRASE + 14,
-        unless=r"(?i)login prompt|open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
+        unless=r"(?i)login prompt|timed out|open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
     ),
     Rule(
         "file.denied",
         "config",
         (
-            r"(?i)permission denied|\bEACCES\b|\bEPERM\b|operation not permitted|PermissionError"
+            r"(?i)permission denied|\baccess to .* (?:is |was )?denied\b|\bEACCES\b|\bEPERM\b|operation not permitted|PermissionError"
             r"|AccessDeniedException|not permitted to|setns|unshare: .*failed"
         ),
         "cp: cannot create regular file '/etc/motd': Permission denied",

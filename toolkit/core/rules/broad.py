@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from toolkit.core.classes import FailureClass
 
 _NO: Final = (
-    r"(?i)\b(?:no|without|zero|0) (?:errors?|failures?|problems?|conflicts?|issues?)\b|\b(?:warn(?:ing)?|note|info|debug"
+    r"(?i)\b(?:no|without|zero|0) (?:errors?|failures?|problems?|conflicts?|issues?)\b|^\W{0,3}(?:\S+ ){0,4}\W{0,3}(?:warn(?:ing)?|note|info|debug"
     r"|notice|hint)\b|^W: |\bif \[|^ *[{#\"+]|\b(?:checking|testing|looking) (?:for|whether)\b|\bassert\b|^E  +"
     r"|^\[ *\d+\.\d+\]|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing :|Requirement already"
     r"|Created|Switched|Merge|Running)\b|^-- |systemd-udevd|\bif ! "
     r"|\bdelaying\b|sudo: unable to resolve|^\s*(?:export |set |local |- )?\w+ ?[=:]+ ?[\w\"'/$.-]+$|\bignor|\bskip|\bnot fatal\b|\b(?:set|defaults?) to\b|\bretry(?:ing)?\b"
 )
-_GONE: Final = r"(?:not (?:be )?(?:found|available|installed|installable)|missing|does(?: not|n't) exist|unavailable)"
+_GONE: Final = r"(?:not (?:be )?(?:found|available|installed|installable|resolved)|(?:couldn\'t|can\'t) be (?:found|resolved)|missing|does(?: not|n't) exist|unavailable)"
 _WIRE: Final = (
     r"\b(?:download|fetch|connect|connection|socket|mirror|peer|proxy|dns|resolver|network|registry|tunnel|ssh|https?"
     r"|tcp|tls|transfer|upload|clon|dial|keyserver|remote (?:host|end|server)|nameserver|repository|request|handshake)(?:s|es|ed|ing)?\b"
@@ -31,11 +31,14 @@ def _broad(  # noqa: PLR0913, PLR0917 - the columns of a table
     )
 
 
+_TO_THE_WIRE: Final = _WIRE.replace("|https?", "").replace("|request", "")
+"""What follows a word of failure: an address or a request named there is mostly where to read on, or what was asked for."""
+
 RULES: Final = (
     _broad(
         "test",
         "test",
-        r"\b(?:tests?|checks?|specs?|scenarios?|controls?|assertions?|examples?|compliance|validation|verification)\b.*"
+        r"\b(?:tests?|checks?|specs?|scenarios?|controls?|assertions?|examples?|compliance|validation|verification|quality gates?|gates?|benchmarks?|audit)\b.*"
         r"\b(?:failed|failing|failures?|violat\w+|did not pass|not met)\b|\b[1-9]\d* of \d+ (?:\w+ )?failed\b"
         r"|\bFAILED - \d+$|\bsuites?: failed\b|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
         r"|controls?|specs?) (?:did not pass|failed|failing)|\bexpected\b.*\b(?:but|got|found|actual|instead)\b"
@@ -59,7 +62,8 @@ RULES: Final = (
         "resource",
         r"\b(?:out of|too (?:small|little|few|low)|not enough|not have enough|insufficient|exhaust\w+|exceed\w+|no more|ran out of|lack(?:s|ing)? (?:of )?)\b.*"
         r"\b(?:memory|ram|swap|disk|space|file ?system|storage|inodes?|handles?|descriptors?|threads|processes|quota|blocks|cpus?"
-        r"|cores)\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
+        r"|cores)\b|\b(?:disk|free|memory|storage|pool) ?(?:space|size)? .*\b(?:is insufficient|insufficient|reached (?:the )?threshold|too low)\b"
+        r"|\b(?:can't|cannot|does not|do not|doesn't|will not|won't) fit\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
         r"|exceeded|overflow)",
         "imager: the scratch volume is full",
         "memory 2048 MB",
@@ -98,7 +102,9 @@ RULES: Final = (
         r"|\b(?:downloads?|fetch|upload|transfer|connection|keyserver|handshake|clone|clon)(?:ing)?\b.*\bfailed\b"
         rf"|\bno servers? (?:suitable|could be reached)|\berrorCode=\d+ Timeout"
         rf"|\b(?:timed? ?-?out|timeout|deadline exceeded|terminated|lost|reset|refused|unreachable|disconnected|failed|failure|error|unable|cannot"
-        rf"|could not|couldn't|can't) .*(?:{_WIRE}|\breach\b|\bresolv(?:e|ing)\b)",
+        rf"|could not|couldn't|can't) .*(?:{_TO_THE_WIRE}|\breach\b|\bbe reached\b|\bresolv(?:e|ing)\b)"
+        r"|\b(?:unable to|could not|couldn't|cannot|can't|failed to) (?:establish|open|set up|negotiate) .*\b(?:sessions?|connections?"
+        r"|channels?|links?|tunnels?)\b",
         "depot: lost the tunnel in the middle of the transfer",
         "connected to the mirror",
         weight=BROAD,
@@ -118,7 +124,8 @@ RULES: Final = (
         r"\b(?:service|server|api|endpoint|backend|hypervisor|upstream|cluster|broker|gateway|controller|scheduler)"
         r"s?\b.*\b(?:unavailable|overloaded|not (?:ready|responding|available|reachable)|unresponsive|maintenance"
         r"|internal error|5\d\d)\b|\b(?:try|trying) again (?:later|in)\b|\btemporar(?:y|ily) (?:error|failure|unavailable"
-        r"|outage)|\bserver error\b|\bnot responding\b",
+        r"|outage)|\bserver error\b|\bnot responding\b|\bno (?:available|free|idle|healthy|suitable|online) (?:\w+ )?(?:machines?|nodes?|hosts?|runners?"
+        r"|agents?|workers?|executors?|slots?|instances?|hypervisors?)\b|\b(?:is|are|still) (?:starting up|loading|initiali[sz]ing|booting)\b",
         "depot: the broker is not ready",
         "the service is running",
         weight=BROAD + 3,
@@ -154,6 +161,7 @@ RULES: Final = (
         r"|unresolv\w*|unmet|unknown)"
         r"|\bno (?:\w+ )?(?:refs?|candidates?|match(?:es)?|providers?|images?|boxes|releases?|versions?) (?:was |were )?(?:found"
         r"|available|for|matching)\b"
+        r"|\bno (?:package|module|library|plugin|gem|image|role|collection)s? (?:called|named)\b"
         r"|\b(?:could not find|couldn't find|cannot find|can't find|can not find|unable to (?:find|locate|resolve"
         r"|install)|no (?:such|matching)|missing|failed to (?:install|resolve)|not find) (?:\w+ ){0,3}(?:packages?"
         r"|dependenc(?:y|ies)|modules?|librar(?:y|ies)|artifacts?|plugins?|versions?|crates?|gems?)\b",
@@ -170,6 +178,14 @@ RULES: Final = (
         "imager: stopped by ops",
         "not killed",
         weight=BROAD + 1,
+    ),
+    _broad(
+        "killed",
+        "killed",
+        r"\b(?:terminated|exited|died|quit|stopped|ended|closed) (?:abruptly|abnormally)\b|\bterminated unexpectedly\b",
+        "imager: the helper exited abnormally",
+        "the helper exited",
+        weight=BROAD + 4,
     ),
     _broad(
         "stall",
@@ -199,6 +215,8 @@ RULES: Final = (
         r"|missing|ambiguous|obsolete|mandatory|required)\b.*\b(?:options?|arguments?|parameters?|keys?|settings?|values?"
         r"|directives?|sections?|fields?|variables?|format|syntax|propert(?:y|ies)|attributes?|types?|names?|commands?"
         r"|files?|paths?|profiles?|flags?|tokens?|identifiers?|statements?|characters?|elements?|formats?)\b"
+        r"|\b(?:option|argument|parameter|setting|value|directive|section|field|variable|property|attribute|type|command|profile|flag|identifier|statement)s?"
+        r" .*\b(?:is |are |was )?(?:missing|unknown|undefined|invalid|unsupported|duplicated?|obsolete|ambiguous|malformed|unrecogni[sz]ed)\b"
         r"|\b(?:is|was|are|were) not (?:defined|set|specified|configured|supported|allowed|valid|recogni[sz]ed|declared"
         r"|a valid|a directory|a file|executable|writable|readable|signed)\b|\bmust (?:be|not|have|specify|contain|exist)\b"
         r"|\b(?:cannot|can't|could not|couldn't|failed to|unable to) (?:find|open|read|parse|load|write|create|locate"

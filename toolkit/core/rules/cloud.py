@@ -29,7 +29,7 @@ RULES: Final = (
             r"(?i)InsufficientInstanceCapacity|InsufficientCapacity|Insufficient capacity"
             r"|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available|SkuNotAvailable"
             r"|AllocationFailed|OverconstrainedAllocation|ZonalAllocationFailed|No valid host was found"
-            r"|SpotMaxPriceTooLow|capacity-not-available|MaxSpotInstanceCountExceeded|no capacity|capacity exhausted"
+            r"|SpotMaxPriceTooLow|capacity-not-available|\bresource_unavailable\b|placement_error\b|MaxSpotInstanceCountExceeded|no capacity|capacity exhausted"
             r"|Out of (?:host )?capacity|stockout|Unsupported.*Availability Zone"
         ),
         (

@@ -10,7 +10,7 @@ _SAID: Final = (
     r"(?:\bHTTP(?:/[\d.]+|S)?(?: (?:error|status|code|response|request failed with))*:?"
     r"|\bstatus(?:[ _]?code)?(?: was)?\"?|\bresponse(?: status)?(?: code)?|returned error|server returned"
     r"|error code|\bcode:|responded with|respond(?:ed)? with (?:status )?|ERROR|error|npm (?:error|ERR!)|got"
-    r"|received)[ :=]{0,3}\"?"
+    r"|received|\b(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S+|Exception)[ :=]{0,3}\"?"
 )
 
 RULES: Final = (
@@ -85,7 +85,7 @@ RULES: Final = (
             r"|under maintenance)|temporarily unavailable\b.*(?:service|server|again later)|(?:under|in"
             r"|for) (?:scheduled )?maintenance|\bplease try again later\b|license server (?:busy|unavailable"
             r"|unreachable)|no (?:available|healthy) (?:servers?|upstream|backends?)|server is (?:too )?busy"
-            r"|The server is (?:currently )?unable to handle|upstream connect error|upstream request timeout"
+            r"|The server is (?:currently )?unable to handle|unable to return a response in the time allotted|upstream connect error|upstream request timeout"
             r"|server error: .*\(5\d\d\)"
         ),
         "upload failed: the registry is temporarily unavailable, please try again later",
@@ -148,7 +148,7 @@ RULES: Final = (
         "curl: (22) The requested URL returned error: 400",
         "400 bytes",
         weight=CAUSE - 4,
-        unless=r"(?i)exit(?:ed)?(?: with)?(?: code| status)",
+        unless=r"(?i)quota|exit(?:ed)?(?: with)?(?: code| status)",
     ),
     Rule(
         "http.408",

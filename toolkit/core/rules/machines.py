@@ -91,6 +91,14 @@ RULES: Final = (
         weight=CAUSE + 3,
     ),
     Rule(
+        "service.loading",
+        "unavailable",
+        r"^\(error\) LOADING\b|(?i:the database system is (?:starting up|in recovery|shutting down))|(?i:\bis loading the dataset)|(?i:not (?:yet )?ready to accept connections)",
+        "psql: error: FATAL:  the database system is starting up",
+        "database system is ready to accept connections",
+        weight=PHRASE + 8,
+    ),
+    Rule(
         "guest.no_address",
         "timeout",
         (

@@ -84,7 +84,7 @@ RULES: Final = (
         (
             r"Connection failure: timed out|Connection timed out during banner exchange"
             r"|ssh: connect to host .* port \d+: (?:Connection|Operation) timed out|Timeout (?:was reached"
-            r"|reached while)|Network timeout\b"
+            r"|reached while (?:connect|download|fetch|read|access|transfer|send|receiv))|Network timeout\b"
         ),
         "ssh: connect to host build7.example port 22: Connection timed out",
         "ssh: connect to host build7.example port 22: Permission denied",
@@ -160,7 +160,7 @@ RULES: Final = (
             r"(?i)IncompleteRead\(|incomplete (?:read|download)|premature (?:end of|close|EOF)"
             r"|unexpected EOF (?:while|when) (?:reading|downloading)|Content-Length.*(?:mismatch|but received"
             r"|too (?:short|small))|download (?:is |was )?(?:truncated|incomplete|interrupted)|ChunkedEncodingError"
-            r"|connection broken: |response ended prematurely|ERR_CONTENT_LENGTH|short read.*http"
+            r"|\b(?:Get|Head|Post|Put) .{0,2}https?://\S+ (?:unexpected )?EOF\b|connection broken: |response ended prematurely|ERR_CONTENT_LENGTH|short read.*http"
             r"|^ERROR: Wheel '[^']*' located at \S+ is invalid"
         ),
         "urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(1024 bytes read, 4096 more expected)')",
@@ -249,7 +249,7 @@ RULES: Final = (
             r"|unable to get local issuer certificate|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)"
             r"|certificate signed by unknown authority|PKIX path building failed"
             r"|unable to find valid certification path|certificate verify failed|CERTIFICATE_VERIFY_FAILED"
-            r"|server certificate verification failed|cannot verify .{1,200}'s certificate|cannot validate certificate for|Certificate verification failed|certificate issuer is unknown"
+            r"|server certificate verification failed|cannot verify .*'s certificate|cannot validate certificate for|Certificate verification failed|certificate issuer is unknown"
             r"|The certificate is NOT trusted|curl: \(60\)|Peer's Certificate issuer is not recognized"
             r"|no alternative certificate subject name matches|certificate is valid for .*, not "
             r"|hostname .* doesn't match|ERR_TLS_CERT_ALTNAME_INVALID|SSL: no alternative certificate"

@@ -49,7 +49,7 @@ RULES: Final = (
             r"|sec|seconds?|m|min|minutes?|h|hours?)\b|execution (?:took longer|expired)|\b(?:ran|running|run|took|taking) (?:for )?longer than (?:the |its |your )?(?:maximum|allowed|max|configured|limit|time)"
             r"|terminating on signal 15 from pid \d+ \(timeout\)|deadline exceeded|Timeout has been exceeded"
             r"|Build timed out|timeout: sending signal|exceeded (?:the |its |a )?\w* ?time limit|time limit (?:exceeded|reached)|wall-?clock (?:time|limit)"
-            r"|context deadline exceeded|TimeoutExpired"
+            r"|context deadline exceeded|TimeoutExpired|time-?out (?:of )?\d+ ?\w* (?:was |has been )?exceeded"
         ),
         "ERROR: Job failed: execution took longer than 1h0m0s seconds",
         "finished within the time limit",

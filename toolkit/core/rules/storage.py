@@ -189,7 +189,7 @@ RULES: Final = (
             r"|network|pool) ['\"]?\S{1,120}['\"]? already exists|File exists$|\bEEXIST\b"
             r"|already exists in (?:volume group|the)|name .* is already in use|is already (?:defined|registered"
             r"|running)|Output directory exists|would be overwritten by (?:merge|checkout)|leftover|stale (?:pid"
-            r"|lock) ?file|Address already in use|EADDRINUSE|port is already allocated|a logical volume .* exists"
+            r"|lock) ?file|Address already in use|EADDRINUSE|port is already allocated|has already been taken|a logical volume .* exists"
         ),
         "fatal: destination path 'src' already exists and is not an empty directory.",
         "created directory",

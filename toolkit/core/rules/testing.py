@@ -76,6 +76,31 @@ RULES: Final = (
         unless=r"\b(?:no|0) (?:tests?|failures?)\b",
     ),
     Rule(
+        "scan.vulnerable",
+        "test",
+        r"\bCVE-\d{4}-\d{3,7}\b.*\b(?:HIGH|CRITICAL|High|Critical)\b|\b(?:HIGH|CRITICAL|High|Critical)\b.*\bCVE-\d{4}-\d{3,7}\b|(?i:quality gate.{0,20}fail)|(?i:found [1-9]\d* (?:high|critical) )",
+        "libssl3 CVE-2026-1111 CRITICAL fixed in 3.0.2",
+        "fixes CVE-2026-1111",
+        weight=SYMPTOM,
+        unless=r"(?i)\bfixes\b|changelog|^ *[-*] |\b0 (?:high|critical)|^(?:Get|Setting up|Unpacking)\b",
+    ),
+    Rule(
+        "lint.failed",
+        "test",
+        r"\bDL\d{4} (?:error|warning)|\bSC\d{4} \((?:error|warning)|^Failed: [1-9]\d* failure\(s\)|^\S+\.ya?ml:\d+(?::\d+)?:? (?:\[error\]|error)|\bfatal-violation|found [1-9]\d* (?:lint|style) (?:errors?|problems?|issues?)|\b[1-9]\d* problems? \([1-9]\d* errors?",
+        "Dockerfile:3 DL3008 error: Pin versions in apt get install.",
+        "Passed: 0 failure(s), 0 warning(s) on 12 files.",
+        weight=PHRASE,
+    ),
+    Rule(
+        "test.other",
+        "test",
+        r"expect\(received\)|Failed asserting that|\bPASS\w*\W{1,3}\d+\b.*\bFAIL\w*\W{1,3}[1-9]\d*\b|^ +[1-9]\d* failed$|\| FAIL \|$|\*\*\*Failed +[\d.]+ sec",
+        "RESULTS    : PASS 8 | ERROR 0 | FAIL 1 | SKIP 0",
+        "RESULTS    : PASS 9 | ERROR 0 | FAIL 0 | SKIP 0",
+        weight=CAUSE - 2,
+    ),
+    Rule(
         "test.assertion",
         "test",
         (
