@@ -6,22 +6,20 @@ executed, so nothing of the build's own fails.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.supervise.faulty import TOOLKIT, WARNING, judge, play, told
+
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the faults")
 
-TOOLKIT = str(Path(sys.executable).with_name("toolkit"))
 BUILD = """
 . "$TOOLKIT_SHELL"
 echo start; echo err >&2
@@ -33,56 +31,6 @@ echo end
 exit 5
 """
 OUTPUT = "start\na\n" + "".join(f"{n}\n" for n in range(1, 2001)) + "end\n"
-WARNING = re.compile(r"toolkit: warning: recording is in trouble, the build goes on.*\n")
-FILES = ("", "/.gitignore", "/history.db", "/history.db-wal", "/history.db-shm", "/history.db-next", "/history.db-turn")
-PLACES = (
-    "/logs",
-    "/logs/b-0001",
-    "/run",
-    "/cache",
-    *(f"/logs/b-0001/0001-{state:03}-0001.log.zst" for state in (0, 5, 10, 20)),
-)
-
-
-class Played(NamedTuple):
-    """What came of a build under a fault, and in how many calls there was one."""
-
-    status: int
-    output: str
-    error: str
-    injected: int
-
-
-def play(folder: Path, fault: str) -> Played:
-    """Run the build in a fresh project with a fault as strace understands it."""
-    folder.mkdir()
-    (folder / "toolkit.toml").write_text('phase = "track-only"\n')
-    (folder / "build.sh").write_text(BUILD)
-    paths = [f"-P{folder}/.toolkit{name}" for name in (*FILES, *PLACES)]
-    trace = folder / "trace"
-    strace = ["strace", "-D", "-f", "-b", "execve", "-qq", "-o", str(trace), *paths, "-e", f"inject={fault}"]
-    ended = subprocess.run(
-        [*strace, TOOLKIT, "run", "--", "sh", "build.sh"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    return Played(ended.returncode, ended.stdout, ended.stderr, trace.read_text().count("INJECTED"))
-
-
-def told(folder: Path) -> dict[str, object] | None:
-    """Give the build's record, None when there is none."""
-    ended = subprocess.run([TOOLKIT, "status", "--json"], cwd=folder, capture_output=True, text=True, check=False)
-    return json.loads(ended.stdout) if ended.returncode == 0 else None
-
-
-def judge(played: Played, folder: Path) -> None:
-    """The build's output and end are its own; at most one line is ours, and then the record says that it has holes."""
-    assert (played.status, played.output) == (5, OUTPUT)
-    warnings = WARNING.findall(played.error)
-    assert WARNING.sub("", played.error) == "err\nbad\n"
-    assert len(warnings) <= 1
-    record = told(folder)
-    if record is not None and warnings and "unrecorded" not in warnings[0]:
-        assert record.get("degraded") is True
 
 
 def swept(call: str, error: str, *numbers: int) -> list[str]:
@@ -107,7 +55,7 @@ SWEEP = [
 @pytest.mark.parametrize("fault", [*AT_ONCE, *(pytest.param(each, marks=pytest.mark.long) for each in SWEEP)])
 def test_a_fault_of_the_recorder_is_not_the_builds(fault: str, tmp_path: Path) -> None:
     """Output and exit code are the same whatever call fails; one line says so, and the record admits its holes."""
-    judge(play(tmp_path / "project", fault), tmp_path / "project")
+    judge(play(tmp_path / "project", BUILD, fault), tmp_path / "project", 5, OUTPUT, "err\nbad\n")
 
 
 def test_trouble_that_comes_with_the_end_is_told(tmp_path: Path) -> None:

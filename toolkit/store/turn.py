@@ -50,12 +50,16 @@ class Turn:
         except OSError as error:
             if error.errno not in _NO_LOCKS_HERE:
                 raise
+            self.close()
             self._without = True  # some network file systems: the database's own locks must do
 
     def give(self) -> None:
-        """Let the next one write."""
+        """Let the next one write. Never fails: what was written by then is written."""
         if not self._without:
-            fcntl.flock(self._turn, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+            except OSError:
+                self.close()  # which lets go of it as well; the next turn opens it again
 
     def close(self) -> None:
         """Leave the queue."""
