@@ -1,7 +1,8 @@
 """The build's output on its way through us: in which descriptors we stand, and how bytes get to the caller.
 
 Only pipes, sockets and terminals are stood in, each by its own kind, and one for all descriptors that are the same
-file. Other files and devices the child gets as they are. The caller's descriptors are shared with the caller, so
+file. Other files and devices the child gets as they are, /dev/null among them: programs look whether they write there
+(grep stops at its first match), so what goes there is not kept. The caller's descriptors are shared with the caller, so
 their flags are never touched: pipes and terminals are opened a second time through /proc for writing without waiting.
 When a reader goes away we close our end at once, without waiting for data: the build's very next write gets the
 SIGPIPE that it would have got.
