@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _NO: Final = (
     r"(?i)\b(?:no|without|zero|0) (?:errors?|failures?|problems?|conflicts?|issues?)\b|^\W{0,3}(?:\S+ ){0,4}\W{0,3}(?:warn(?:ing)?|note|info|debug"
-    r"|notice|hint)\b|^W: |\bif \[|^ *[{#\"+]|\b(?:checking|testing|looking) (?:for|whether)\b|\bassert\b|^E  +"
+    r"|notice|hint)\b|^W: |\bif \[|^ *(?:[{#\"]|\++ )|\b(?:checking|testing|looking) (?:for|whether)\b|\bassert\b|^E  +"
     r"|^\[ *\d+\.\d+\]|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing :|Requirement already"
     r"|Created|Switched|Merge|Running)\b|^-- |systemd-udevd|\bif ! "
     r"|\bdelaying\b|sudo: unable to resolve|^\s*(?:export |set |local |- )?\w+ ?[=:]+ ?[\w\"'/$.-]+$|\bignor|\bskip|\bnot fatal\b|\b(?:set|defaults?) to\b|\bretry(?:ing)?\b"
@@ -42,7 +42,8 @@ RULES: Final = (
         r"\b(?:failed|failing|failures?|violat\w+|did not pass|not met)\b|\b[1-9]\d* of \d+ (?:\w+ )?failed\b"
         r"|\bFAILED - \d+$|\bsuites?: failed\b|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
         r"|controls?|specs?) (?:did not pass|failed|failing)|\bexpected\b.*\b(?:but|got|found|actual|instead)\b"
-        r"|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
+        r"|\b[1-9]\d* (?:out )?of \d+ .*\b(?:not satisfied|unsatisfied|not met|did not pass|not passed)\b"
+        r"|\.{6,} ?Failed$|\bevaluation failed\b|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
         "acceptance: 3 of 14 checks did not pass",
         "all checks passed",
         weight=BROAD - 1,
@@ -63,7 +64,7 @@ RULES: Final = (
         r"\b(?:out of|too (?:small|little|few|low)|not enough|not have enough|insufficient|exhaust\w+|exceed\w+|no more|ran out of|lack(?:s|ing)? (?:of )?)\b.*"
         r"\b(?:memory|ram|swap|disk|space|file ?system|storage|inodes?|handles?|descriptors?|threads|processes|quota|blocks|cpus?"
         r"|cores)\b|\b(?:disk|free|memory|storage|pool) ?(?:space|size)? .*\b(?:is insufficient|insufficient|reached (?:the )?threshold|too low)\b"
-        r"|\b(?:can't|cannot|does not|do not|doesn't|will not|won't) fit\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
+        r"|\b(?:can't|cannot|does not|do not|doesn't|will not|won't) fit\b|\b0 ?(?:bytes|blocks|[KMGT]i?B) (?:left|free|available|remaining)\b|\bquota limit\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
         r"|exceeded|overflow)",
         "imager: the scratch volume is full",
         "memory 2048 MB",
@@ -72,9 +73,9 @@ RULES: Final = (
     _broad(
         "contention",
         "contention",
-        r"\b(?:locked|in use|used|held|owned|claimed|busy|taken) (?:already )?(?:by|with) (?:an|some|the )?other\b"
-        r"|\b(?:another|other|concurrent) (?:process|build|job|run|instance|user|operation|transaction|deployment"
-        r"|update)s?\b.*\b(?:running|using|holds?|progress|active|already|locked)\b"
+        r"\b(?:is|are|was) (?:reserved|claimed|held|leased) (?:by|for) |\b(?:locked|in use|used|held|owned|claimed|busy|taken) (?:already )?(?:by|with) (?:an|some|the )?other\b"
+        r"|\b(?:another|other|concurrent) (?:app|application|program|process|build|job|run|instance|user|operation|transaction|deployment"
+        r"|update)s?\b.*\b(?:running|using|holds?|holding|progress|active|already|locked)\b"
         r"|\b(?:acquire|acquiring|obtain|obtaining|get|getting|take|taking|waiting (?:for|on)|wait for)\b.*\b(?:lock"
         r"|mutex|lease|semaphore)\b|\block(?:file)? (?:is |was )?(?:already )?(?:held|taken|present|busy|exists)",
         "imager: cannot take the lease of pool 3",
@@ -84,7 +85,7 @@ RULES: Final = (
     _broad(
         "auth",
         "auth",
-        r"\b(?:tokens?|credentials?|passwords?|passphrases?|logins?|licen[cs]es?|api keys?|access keys?|secrets?)\b.*"
+        r"\b(?:tickets?|sessions?|tokens?|certificates?|keys?)\b.*\bno longer (?:valid|accepted)\b|\blog ?in again\b|\b(?:tokens?|credentials?|passwords?|passphrases?|logins?|licen[cs]es?|api keys?|access keys?|secrets?)\b.*"
         r"\b(?:expired|invalid|denied|rejected|revoked|wrong|incorrect|missing|not (?:valid|accepted|set|found"
         r"|provided))\b|\b(?:invalid|expired|wrong|incorrect|bad|missing|no) (?:\w+ )?(?:tokens?|credentials?|passwords?"
         r"|passphrases?|licen[cs]e|api key|access key)\b|\b(?:not|un)[ -]?(?:authori[sz]ed|authenticated|permitted|entitled|allowed to)\b"
@@ -124,7 +125,7 @@ RULES: Final = (
         r"\b(?:service|server|api|endpoint|backend|hypervisor|upstream|cluster|broker|gateway|controller|scheduler)"
         r"s?\b.*\b(?:unavailable|overloaded|not (?:ready|responding|available|reachable)|unresponsive|maintenance"
         r"|internal error|5\d\d)\b|\b(?:try|trying) again (?:later|in)\b|\btemporar(?:y|ily) (?:error|failure|unavailable"
-        r"|outage)|\bserver error\b|\bnot responding\b|\bno (?:available|free|idle|healthy|suitable|online) (?:\w+ )?(?:machines?|nodes?|hosts?|runners?"
+        r"|outage)|\b(?:BACKEND|SERVICE|SERVER|NODE|HOST)_DOWN\b|\bserver error\b|\bnot responding\b|\bno (?:available|free|idle|healthy|suitable|online) (?:\w+ )?(?:machines?|nodes?|hosts?|runners?"
         r"|agents?|workers?|executors?|slots?|instances?|hypervisors?)\b|\b(?:is|are|still) (?:starting up|loading|initiali[sz]ing|booting)\b",
         "depot: the broker is not ready",
         "the service is running",
@@ -137,7 +138,7 @@ RULES: Final = (
         r"\b(?:lost|disconnected|offline|went down|going down|evicted|preempted|crashed|died|disappeared|vanished|went away|gone away"
         r"|unhealthy|rebooted|reclaimed|(?:stopped|terminated|killed) by the (?:host|hypervisor|provider|cloud|platform))\b"
         r"|\b(?:checksum|hash|digest|md5|sha\d+|size)\w*\b.*\b(?:mismatch\w*|(?:did|do|does)(?: not|n't) match|differs?"
-        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b|\bfailed (?:the )?(?:checksum|sha\d+|md5|hash|integrity)\b"
+        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b|\bpower[- ]cycled\b|\bpower (?:loss|failure|outage)\b|\bwatchdog\b.*\breset\b|\bfailed (?:the )?(?:checksum|sha\d+|md5|hash|integrity)\b"
         r"|\b(?:hardware|machine check|i/o|bus|media|sector|ecc)\b.*\b(?:errors?|failure|fault)\b",
         "imager: builder 7 went away",
         "host builder7",
@@ -161,7 +162,7 @@ RULES: Final = (
         r"|unresolv\w*|unmet|unknown)"
         r"|\bno (?:\w+ )?(?:refs?|candidates?|match(?:es)?|providers?|images?|boxes|releases?|versions?) (?:was |were )?(?:found"
         r"|available|for|matching)\b"
-        r"|\bno (?:package|module|library|plugin|gem|image|role|collection)s? (?:called|named)\b"
+        r"|\bno (?:e?builds?|packages?|versions?|releases?) (?:of|to satisfy) |\bno (?:package|module|library|plugin|gem|image|role|collection)s? (?:called|named)\b"
         r"|\b(?:could not find|couldn't find|cannot find|can't find|can not find|unable to (?:find|locate|resolve"
         r"|install)|no (?:such|matching)|missing|failed to (?:install|resolve)|not find) (?:\w+ ){0,3}(?:packages?"
         r"|dependenc(?:y|ies)|modules?|librar(?:y|ies)|artifacts?|plugins?|versions?|crates?|gems?)\b",
@@ -190,7 +191,7 @@ RULES: Final = (
     _broad(
         "stall",
         "stall",
-        r"\bno (?:output|progress|activity|heartbeat|sign of life) (?:for|in|within|since)\b|\b(?:seems|appears)(?: to be)?"
+        r"\bno output from .* for \d|\bno (?:output|progress|activity|heartbeat|sign of life) (?:for|in|within|since)\b|\b(?:seems|appears)(?: to be)?"
         r" (?:stuck|hung|hanging)|\b(?:is|got) stuck\b|\bnot making progress\b",
         "imager: no heartbeat for 15 minutes",
         "progress 15 %",
@@ -207,6 +208,15 @@ RULES: Final = (
         "imager: gave up waiting for the guest",
         "finished in time",
         weight=BROAD - 4,
+    ),
+    _broad(
+        "config",
+        "config",
+        r"\bexpected (?:an? |the )?(?:integer|string|boolean|number|list|mapping|object|array|int|bool|map|null|float|type|format)\b.*"
+        r"\b(?:got|found|but)\b|\bParseError\b|\bunparsed line\b",
+        "layout.yaml: field boot: expected integer, got text",
+        "expected result",
+        weight=BROAD + 2,
     ),
     _broad(
         "config",

@@ -48,7 +48,7 @@ RULES: Final = (
             r"|Quota ['\"]?\S+['\"]? exceeded|QuotaExceeded|quotaExceeded|QUOTA_EXCEEDED|exceed(?:s|ed"
             r"|ing) (?:the |your |approved )?(?:\S+ )?quota|quota (?:has been |was |is |limit )?(?:exceeded"
             r"|reached)|OverQuota|ServiceQuotaExceeded|Quota exceeded for (?:instances|cores|ram|volumes"
-            r"|resources)|TooManyBuckets|CLOUD_QUOTA|not enough quota|reached (?:your|the) (?:limit|quota)"
+            r"|resources)|TooManyBuckets|CLOUD_QUOTA|not enough quota|no more IP addresses available|IpAddressGenerationFailure|reached (?:your|the) (?:limit|quota)"
             r"|limit (?:of|for) .* (?:has been )?(?:reached|exceeded)"
         ),
         "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows",

@@ -180,6 +180,14 @@ RULES: Final = (
         weight=CAUSE - 14,
     ),
     Rule(
+        "compile.error",
+        "config",
+        r"failed \((?:compile|configure|install|prepare|unpack|setup) phase\)|\bemake failed\b",
+        " * ERROR: dev-libs/foo-1.0::gentoo failed (compile phase):",
+        "compile phase finished",
+        weight=PHRASE,
+    ),
+    Rule(
         "make.failed",
         "config",
         (

@@ -158,7 +158,7 @@ RULES: Final = (
         (
             r"(?i)ALERT! +\S+ does not exist|Dropping to (?:a |an emergency |debug )?shell"
             r"|Gave up waiting for root|Unable to mount root fs|VFS: Cannot open root device"
-            r"|dracut.*(?:Could not boot|does not exist)|/dev/(?:disk/by-\w+|mapper|root)\S* does not exist"
+            r"|dracut.*does not exist|/dev/(?:disk/by-\w+|mapper|root)\S* does not exist"
             r"|No root device|Don't know how to handle 'root=|can't find command 'root=|Failed to mount (?:/sysroot|/new_root|Root)"
             r"|Cannot find device .*root|Kernel panic.*(?:Unable to mount root|No working init"
             r"|Attempted to kill init.*exitcode=0x0*(?:100|200|7f00))|no init found|error: (?:no such device"
@@ -168,6 +168,14 @@ RULES: Final = (
         "Mounted /sysroot",
         weight=CAUSE + 6,
         fatal=True,
+    ),
+    Rule(
+        "dracut.no_root",
+        "config",
+        r"dracut.*Could not boot",
+        "dracut Warning: Could not boot.",
+        "dracut: booting",
+        weight=PHRASE,
     ),
     Rule(
         "dracut.timeout",

@@ -120,7 +120,7 @@ RULES: Final = (
             r"(?i)\bECONNRESET\b|connection reset by (?:peer|remote)|ConnectionResetError"
             r"|recv failure: connection (?:was )?reset"
             r"|connection (?:was )?(?:forcibly )?closed by (?:the )?(?:remote|peer)|(?:remote end|server) (?:closed"
-            r"|hung up)|socket hang up|Connection aborted|broken pipe.*(?:send|upload)|connection lost"
+            r"|hung up)|socket hang up|\bPROTOCOL_ERROR\b|_ERROR; received from peer|Connection aborted|broken pipe.*(?:send|upload)|connection lost"
         ),
         "fatal: unable to access 'https://git.example/app.git/': Recv failure: Connection reset by peer",
         "connection pool reset to defaults",

@@ -95,7 +95,7 @@ RULES: Final = (
     Rule(
         "test.other",
         "test",
-        r"expect\(received\)|Failed asserting that|\bPASS\w*\W{1,3}\d+\b.*\bFAIL\w*\W{1,3}[1-9]\d*\b|^ +[1-9]\d* failed$|\| FAIL \|$|\*\*\*Failed +[\d.]+ sec",
+        r"expect\(received\)|Failed asserting that|\bsuccess(?:es)? ?/ ?[1-9]\d* failures?\b|\bPASS\w*\W{1,3}\d+\b.*\bFAIL\w*\W{1,3}[1-9]\d*\b|^ +[1-9]\d* failed$|\| FAIL \|$|\*\*\*Failed +[\d.]+ sec",
         "RESULTS    : PASS 8 | ERROR 0 | FAIL 1 | SKIP 0",
         "RESULTS    : PASS 9 | ERROR 0 | FAIL 0 | SKIP 0",
         weight=CAUSE - 2,
