@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -67,6 +68,12 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
         (row["state"], row["attempt"]): f"{row['class']}: {row['title'] or ''}"[:_LONGEST]
         for row in failed.filter(pl.col("build") == build).iter_rows(named=True)
     }
+    decided = {
+        (row["state"], row["attempt"]): _decided(row["decision"])
+        for row in database.frame(
+            con, "select state, attempt, decision from attempts where build = $build and status = 'failed'", about
+        ).iter_rows(named=True)
+    }
     runs = database.frame(
         con,
         "select *, epoch_ms(started) as begins, epoch_ms(ended) as ends from runs where build = $build order by run",
@@ -74,7 +81,7 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
     )
     zero = next((run["begins"] for run in runs.rows(named=True) if run["begins"]), None)
     lanes = [
-        _lane(run, steps.filter(pl.col("run") == run["run"]).rows(named=True), messages, zero)
+        _lane(run, steps.filter(pl.col("run") == run["run"]).rows(named=True), messages, decided, zero)
         for run in runs.rows(named=True)
     ]
     lanes = _with_waits(lanes, runs.rows(named=True), _holds(con, build))
@@ -103,10 +110,11 @@ def _lane(
     run: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     messages: Mapping[tuple[int, int], str],
+    decided: Mapping[tuple[int, int], str | None],
     first: int | None,
 ) -> Lane:
     zero = run["begins"] or (rows[0]["begins"] if rows else 0) or 0
-    steps = [_step(row, zero, messages) for row in rows]
+    steps = [_step(row, zero, messages, decided) for row in rows]
     return Lane(
         run=run["run"],
         began=_told(run["begins"]),
@@ -120,7 +128,17 @@ def _lane(
     )
 
 
-def _step(row: Mapping[str, Any], zero: int, messages: Mapping[tuple[int, int], str]) -> Step:
+def _decided(decision: str | None) -> str | None:
+    told = json.loads(decision) if decision else {}
+    return f"{told['action']}: {told['reason']}"[:_LONGEST] if told.get("action") and told.get("reason") else None
+
+
+def _step(
+    row: Mapping[str, Any],
+    zero: int,
+    messages: Mapping[tuple[int, int], str],
+    decided: Mapping[tuple[int, int], str | None],
+) -> Step:
     begins = ((row["begins"] or row["ends"] or zero) - zero) / 3_600_000
     return Step(
         state=row["state"],
@@ -130,6 +148,7 @@ def _step(row: Mapping[str, Any], zero: int, messages: Mapping[tuple[int, int], 
         begins=begins,
         ends=begins + row["seconds"] / 3600,
         told=messages.get((row["state"], row["attempt"])) if row["status"] == "failed" else None,
+        then=decided.get((row["state"], row["attempt"])) if row["status"] == "failed" else None,
         repeated=row["repeated"] or False,
     )
 

@@ -212,6 +212,8 @@ class Step(Said):
     ends: float
     told: str | None
     """Class and message of a failure."""
+    then: str | None = None
+    """What was decided about a failure, and why; where the run went on behind it, what was waited for."""
     repeated: bool
     """It had completed in an earlier run."""
 

@@ -11,7 +11,7 @@ import pytest
 from analysis.findings import find
 from analysis.history import History
 from tests.analysis.lives import Recorded
-from tests.histories import T0, completes, fails, history, holds, interrupts, releases, restarts, waits
+from tests.histories import T0, completes, decides, fails, history, holds, interrupts, releases, restarts, waits
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,6 +126,19 @@ def test_a_failure_of_one_host_only_is_the_hosts(tmp_path: Path) -> None:
 
     assert found.signatures[0].host_bound
     assert [(host.host, host.suspicious) for host in found.hosts] == [("bad", True), ("good", False)]
+
+
+def test_a_wait_inside_a_run_is_drawn_with_its_reason(tmp_path: Path) -> None:
+    """Between a failure and the retry in place lies the wait, and why it was made stands beside it."""
+    retried = (
+        completes(5), fails(10, "net.timeout"), decides(10, "retry", reason="net.timeout passes"), waits(1800),
+        completes(10), completes(100),
+    )  # fmt: skip
+    worst = told(tmp_path, hourly(*retried)).worst
+
+    assert worst is not None
+    steps = [(step.state, step.begins, step.ends, step.then) for step in worst.lanes[0].steps]
+    assert steps[:3] == [(5, 0, 1, None), (10, 1, 2, "retry: net.timeout passes"), (10, 2.5, 3.5, None)]
 
 
 def test_the_worst_build_is_drawn_as_it_was_and_as_it_might_have_been(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from toolkit.cli.opening import print_table
@@ -26,7 +29,8 @@ def show(advice: Recommendation, explain: int | None) -> None:
         return
     print(f"{advice.pipeline}: {how_many(advice.builds, 'build')} from {advice.since} to {advice.until}\n")
     if explain is not None:
-        print("\n".join(_everything(chosen[0])))
+        for line in _everything(chosen[0]):
+            _say(line)
         return
     print_table(
         ["state", "name", "do", "sure", "failures", "recovered", "hours saved per 100 builds"],
@@ -39,13 +43,21 @@ def show(advice: Recommendation, explain: int | None) -> None:
     )  # fmt: skip
     print()
     for each in failed:
-        print(f"{_place(each)}: {each.why}")
+        _say(f"{_place(each)}: {each.why}")
     calm = [_place(each) for each in chosen if not each.rules]
     if calm:
-        print(f"\nNever failed: {', '.join(calm)}.")
+        print()
+        _say(f"Never failed: {', '.join(calm)}.")
     for note in advice.notes:
-        print(f"Of late: {note}.")
+        _say(f"Changed: {note}.")
     print("\n`toolkit recommend --explain STATE` tells everything about one state, `--apply` writes the rules.")
+
+
+def _say(line: str) -> None:
+    """Print a line; on a terminal in its width, what goes on set in."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else len(line) + 1
+    print(textwrap.fill(line, max(wide, 40), subsequent_indent=f"{indent}  ") if line else "")
 
 
 def _everything(state: StateAdvice) -> Iterator[str]:

@@ -9,6 +9,7 @@ function config() {
   return {
     aria: false, background: null, font, view: { stroke: null },
     axis: { labelColor: quiet, titleColor: quiet, titleFontWeight: "normal", titleFontSize: 12, labelFontSize: 12, gridColor: line, gridOpacity: 0.6, domain: false, ticks: false, labelPadding: 6, labelLimit: 260 },
+    axisYBand: { labelPadding: 10 }, axisYPoint: { labelPadding: 10 },
     axisXQuantitative: { tickCount: 5, labelOverlap: "greedy" },
     legend: { labelColor: quiet, titleColor: quiet, orient: "top", title: null, symbolType: "square", labelFontSize: 12, labelLimit: 0, columnPadding: 14 },
     text: { color: ink, fontSize: 12 }, bar: { color: colour("mark") }, rule: { color: colour("mark") }, point: { filled: true, opacity: 1 },
@@ -101,6 +102,7 @@ function overTime(values, title, encoding, axis = {}) {
   const begins = [...new Set(values.map((one) => one.begins))], every = Math.ceil(begins.length / Math.min(8, innerWidth / 110));
   const ticks = days > 200 ? { tickCount: Math.min(8, innerWidth / 110) } : { values: begins.filter((_, at) => at % every === 0).map((begin) => ({ year: +begin.slice(0, 4), month: +begin.slice(5, 7), date: +begin.slice(8, 10), utc: true })), labelAlign: "left" };
   return {
+    ...(begins.length < 6 ? { width: 60 + begins.length * 60 } : {}),
     data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1, cursor: "pointer" },
     encoding: {
       x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", labelFlush: false, grid: false, ...ticks } }, x2: { field: "ends" },
@@ -128,7 +130,7 @@ function lossSpec(weeks) {
   }) };
 }
 function calendarSpec() {
-  if (!F.days.length) return null;
+  if (!F.days.some((one) => one.hours_lost > 0)) return null;
   const weeks = (Date.parse(F.days.at(-1).date) - Date.parse(F.days[0].date)) / 604800e3 + 2;
   return {
     ...(weeks < 45 ? { width: 90 + Math.round(weeks) * 18 } : {}),
@@ -156,11 +158,11 @@ function classSpec(classes) {
   };
 }
 /** Estimates with their intervals, against a line at `zero` if there is one; `other` is a second mark to compare with. */
-function intervalSpec(values, title, { zero = null, other = null, format = "", hue = "mark" } = {}) {
+function intervalSpec(values, title, { zero = null, other = null, format = "", hue = "mark", ticks = 5 } = {}) {
   if (!values.length) return null;
   const y = labelled(null);
   const tooltip = [{ field: "label", title: " " }, { field: "mean", title: "estimate", format: format || ".2f" }, { field: "low", title: "90 % from", format: format || ".2f" }, { field: "high", title: "to", format: format || ".2f" }, { field: "n", title: "n" }, ...(other ? [{ field: "other", title: other, format: format || ".2f" }] : [])];
-  const axis = format ? { format } : {};
+  const axis = { tickCount: ticks, ...(format ? { format } : {}) };
   const layer = [
     { mark: { type: "rule", strokeWidth: 6, opacity: 0.35, color: colour(hue), strokeCap: "round" }, encoding: { y, x: { field: "low", type: "quantitative", title, axis }, x2: { field: "high" }, tooltip } },
     { mark: { type: "point", size: 70, color: colour(hue) }, encoding: { y, x: { field: "mean", type: "quantitative" }, tooltip } },
@@ -195,6 +197,7 @@ function shadowSpec(scores) {
   };
 }
 const PARTS = [["completed", "good"], ["failed", "lost"], ["repeated", "again"], ["reused", "mark"], ["interrupted", "cut"], ["in progress", "ink"], ["waited", "bar"], ["held", "hold"]];
+const SHORTEST = 1 / 3600;
 const OLD = "old way", NEW = "new way";
 /** The steps of a lane as bars, after `zero` hours; what took no time is drawn as a mark. */
 const bars = (lane, label, way, zero = 0) => lane.steps.map((step) => ({
@@ -209,10 +212,15 @@ function pauses(lane, label, way) {
   if (lane.waited_before > lane.held_before) told.push(empty(lane, label, way, begins + lane.held_before, lane.after, "waited", `before run ${lane.run}`));
   lane.steps.forEach((step, at) => {
     const before = at ? lane.steps[at - 1].ends : 0;
-    if (step.begins - before > 1 / 3600) told.push(empty(lane, label, way, lane.after + before, lane.after + step.begins, "waited", "within the run"));
+    if (step.begins - before > SHORTEST) told.push(empty(lane, label, way, lane.after + before, lane.after + step.begins, "waited", (at && lane.steps[at - 1].then) || "within the run"));
   });
   return told;
 }
+/** The same as lines of a table: each wait with what it was for. */
+const waitsOf = (lanes) => lanes.flatMap((lane) => [
+  ...(lane.waited_before > 0 ? [{ where: `before run ${lane.run}`, waited: lane.waited_before, held: lane.held_before, why: lane.reason ?? "" }] : []),
+  ...lane.steps.flatMap((step, at) => at && step.begins - lane.steps[at - 1].ends > SHORTEST ? [{ where: `in run ${lane.run}, before state ${stateName(step.state, step.name)}`, waited: step.begins - lane.steps[at - 1].ends, held: 0, why: lane.steps[at - 1].then ?? "" }] : []),
+]);
 function lanesSpec(values, title) {
   const seen = PARTS.filter(([what]) => values.some((one) => one.what === what)), lanes = [...new Set(values.map((one) => one.lane))];
   const tooltip = [{ field: "lane", title: " " }, { field: "state" }, { field: "attempt" }, { field: "what", title: "became" }, { field: "took" }, { field: "told", title: "why" }];

@@ -126,7 +126,7 @@ function previewPart() {
   const one = F.previews[0];
   return [
     el("p", { class: "quiet" }, `${many(one.builds, "build")}${several && one.pipeline ? ` of ${one.pipeline}` : ""}, under the strategies that toolkit.toml holds. The upright mark is what was recorded.`),
-    el("div", { class: "three" }, measures.map(([key, caption, note, format]) => chart(caption, note, () => intervalSpec(F.previews.map((each) => ({ label: each.phase, ...each[key].replayed, other: each[key].recorded, n: each.builds })), caption.toLowerCase(), { other: "recorded", format })))),
+    el("div", { class: "three" }, measures.map(([key, caption, note, format]) => chart(caption, note, () => intervalSpec(F.previews.map((each) => ({ label: each.phase, ...each[key].replayed, other: each[key].recorded, n: each.builds })), caption.toLowerCase(), { other: "recorded", format, ticks: 3 })))),
     table("The recorded builds, replayed", [["phase", "nowrap", (each) => each.phase], ...measures.map(([key, caption, , , digits]) => [caption.toLowerCase(), "number", (each) => `${span(each[key].replayed, digits)}, was ${number(each[key].recorded, digits)}`]), ["retries", "number", (each) => number(each.retries, 0)], ["in vain", "number", (each) => number(each.futile_retries, 0)], ["held", "number", (each) => number(each.held, 0)], ["observed, not estimated", "number", (each) => percent(each.observed_share)]], F.previews),
   ];
 }
@@ -153,7 +153,7 @@ function armsPart() {
 function worstPart() {
   const worst = F.worst;
   const steps = table("Steps", [["run", "number", (row) => row.run], ["state", "nowrap", (row) => stateName(row.state, row.name)], ["attempt", "number", (row) => row.attempt ?? DASH], ["became", "", (row) => row.repeated && row.what === "completed" ? "completed again" : row.what], ["took", "number", (row) => hours(row.ends - row.begins)], ["why", "words", (row) => row.told ?? ""]], worst.lanes.flatMap((lane) => lane.steps.map((step) => ({ run: lane.run, ...step }))), 400);
-  const waits = table("Waits", [["before run", "number", (lane) => lane.run], ["waited", "number", (lane) => hours(lane.waited_before)], ["of it held for a person", "number", (lane) => hours(lane.held_before)], ["the run began as", "", (lane) => lane.reason ?? DASH]], worst.lanes.filter((lane) => lane.waited_before > 0), 400);
+  const waits = table("Waits", [["when", "nowrap", (wait) => wait.where], ["waited", "number", (wait) => hours(wait.waited)], ["of it held for a person", "number", (wait) => hours(wait.held)], ["why", "words", (wait) => wait.why || DASH]], waitsOf(worst.lanes), 400);
   const [old, anew] = [worst.lanes, worst.resumed].map((lanes) => lanes.reduce((most, lane) => Math.max(most, lane.after + lane.hours), 0));
   return [
     el("p", null, el("span", { class: "code" }, worst.build), " ", el("span", { class: `tag ${worst.status}` }, worst.status), worst.began ? `, begun ${day(worst.began)}` : ""),
