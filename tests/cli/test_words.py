@@ -90,3 +90,16 @@ def test_one_of_a_thing_is_one(recorded: Shell) -> None:
     """Counts have their nouns in the right number."""
     assert "1 ended build\n" in recorded.run("phase", "ready", "selective-retry")[1].replace("  ", "\n")
     assert "1 recorded failure of 1 kind that no rule knows" in recorded.run("classify", "--unmatched")[1]
+
+
+def test_the_name_alone_tells_what_there_is(tmp_path: Path) -> None:
+    """`toolkit` is no mistake but a question; `--version` has an answer, and a mistyped command the nearest ones."""
+    shell = Shell(tmp_path)
+    code, out, error = shell.run()
+    assert (code, error) == (0, "")
+    assert out == shell.run("--help")[1]
+    assert shell.run("phase")[:2] == (0, shell.run("phase", "--help")[1])
+    assert shell.run("--version")[1].startswith("toolkit ")
+    assert shell.run("repot")[::2] == (
+        2, "error: No such command 'repot'. Did you mean 'report', 'export'?\nhint: see `toolkit --help`\n",
+    )  # fmt: skip

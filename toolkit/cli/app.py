@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -40,6 +40,24 @@ for group in (projects, phases, inside, resuming, builds, watching, people, lear
     group.register(cli)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"toolkit {version('build-state-toolkit')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take what belongs to no command."""
+    del version  # its callback has answered
+
+
 def app() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     command = typer.main.get_command(cli)
@@ -72,6 +90,9 @@ def _bug(error: Exception) -> int:
 
 
 def _usage(error: TyperException) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())  # who types a name alone asks what there is
+        return 0
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "toolkit"
     message = error.format_message() if hasattr(error, "format_message") else str(error)

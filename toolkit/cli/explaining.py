@@ -58,7 +58,7 @@ def print_explained(shape: dict[str, Any]) -> None:
         print()
         print_table(["rule", "", "what it says"], rows)
     else:
-        print("\nno rule and no strategy speaks for this state")
+        print("\nin the present phase no rule and no strategy speaks for this state")
 
 
 def _diagnosis(project: Project, text: str) -> Diagnosis:
