@@ -22,6 +22,7 @@ from analysis.report.wording import (
     state_of,
     states_shown,
     sure,
+    watched,
 )
 from toolkit.core.words import how_many
 
@@ -195,6 +196,19 @@ def _signatures(findings: Findings) -> Iterator[str]:
     if findings.watched is not None and findings.watched.lines:
         yield ""
         yield from (f"- {plain(line)}" for line in findings.watched.lines)
+    for name, columns, rows in watched(findings):
+        yield ""
+        yield f"### {name}"
+        right = [place for place, (_, number) in enumerate(columns) if number]
+        yield from _table([title for title, _ in columns], (_plain_row(row) for row in rows[:_MOST]), right=right)
+        if (left := len(rows) - _MOST) > 0:
+            yield ""
+            yield f"{left:,} more are left out."
+
+
+def _plain_row(row: Sequence[str]) -> list[str]:
+    """Make each cell plain words in Markdown."""
+    return [plain(cell) for cell in row]
 
 
 def _trend(findings: Findings) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.report.pieces import COLOURS, table, title
-from analysis.report.terminal_learnt import advice, arms, changes, previews, shadows
+from analysis.report.terminal_learnt import advice, arms, changes, previews, shadows, watched
 from analysis.report.wording import (
     DASH,
     bar,
@@ -86,6 +86,7 @@ def _parts(findings: Findings, width: int) -> Iterator[RenderableType]:
     yield from _comparison(findings)
     yield from changes(findings)
     yield from _hosts(findings)
+    yield from watched(findings)
     yield from _worst(findings, width)
     yield from previews(findings)
     yield from shadows(findings)

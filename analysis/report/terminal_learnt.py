@@ -9,6 +9,7 @@ from rich.text import Text
 
 from analysis.report.pieces import COLOURS, table, title
 from analysis.report.wording import arm_hours, builds, percent, span, state, sure
+from analysis.report.wording import watched as watched_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST: Final = 10
 _MOST_CHANGES: Final = 8
+_MOST_WATCHED: Final = 8
 _TINTS: Final = {"retry": "green", "hold": "yellow", "start-over": "red", "collect": COLOURS["faint"]}
 
 
@@ -105,3 +107,14 @@ def changes(findings: Findings) -> Iterator[RenderableType]:
     yield title("What has changed of late", f"{left} more are less sure" if left > 0 else "")
     for change in findings.changes[:_MOST_CHANGES]:
         yield Text(f"- {change.why}")
+
+
+def watched(findings: Findings) -> Iterator[RenderableType]:
+    """List the problems of hosts, the incidents, and the rules that prove nothing."""
+    for name, columns, rows in watched_tables(findings):
+        left = len(rows) - _MOST_WATCHED
+        yield title(name, f"{left:,} more are left out" if left > 0 else "")
+        laid = table(*((column, "right" if number else "left") for column, number in columns))
+        for row in rows[:_MOST_WATCHED]:
+            laid.add_row(*map(Text, row))
+        yield laid

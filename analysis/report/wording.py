@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analysis.recommendation import Interval
 from toolkit.core.moments import duration_text
@@ -151,3 +151,53 @@ def states_shown(findings: Findings) -> tuple[StateFinding, ...]:
         return findings.states
     costly = sorted(findings.states, key=lambda each: (-each.hours_lost, -each.failures, each.code))[:MOST_STATES]
     return tuple(sorted(costly, key=lambda each: (each.pipeline or "", each.code)))
+
+
+class Listed(NamedTuple):
+    """A table: its title, its columns with whether they hold numbers, its rows."""
+
+    title: str
+    columns: Sequence[tuple[str, bool]]
+    rows: Sequence[Sequence[str]]
+
+
+def watched(findings: Findings) -> list[Listed]:
+    """Give what no single failure shows as tables, no empty one: hosts, incidents, rules that prove nothing."""
+    told = findings.watched
+    if told is None:
+        return []
+    hosts = [
+        (one.signature, one.host, f"{one.on_host:,} of {one.failures:,}", percent(one.attempts_share))
+        for one in told.hosts
+    ]
+    incidents = [
+        (one.signature, minute(one.began), minute(one.ended), f"{one.builds:,}", f"{one.failures:,}")
+        for one in reversed(told.incidents)
+    ]
+    rules = [
+        (one.rule, f"{one.successes:,}", f"{one.matched:,} ({percent(one.share)})", f"{one.failures:,}")
+        for one in told.worthless
+    ]
+    found = [
+        Listed(
+            "Failures of one host",
+            (("failure", False), ("host", False), ("on it", True), ("of the work", True)),
+            hosts,
+        ),
+        Listed(
+            "Incidents",
+            (("failure", False), ("began", False), ("ended", False), ("builds", True), ("failures", True)),
+            incidents,
+        ),
+        Listed(
+            "Rules that prove nothing",
+            (("rule", False), ("successes read", True), ("matched", True), ("failures told", True)),
+            rules,
+        ),
+    ]
+    return [each for each in found if each.rows]
+
+
+def minute(moment: str) -> str:
+    """Write a time to the minute."""
+    return moment[:16].replace("T", " ")

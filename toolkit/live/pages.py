@@ -104,7 +104,8 @@ def _actions(progress: Progress, *, may_act: bool) -> str:
         return ""
     build = text(progress.build)
     if not may_act:
-        lines = "\n".join(map(text, next_steps(progress)))
+        # What a step leads to stands below it: a page is narrower than a terminal.
+        lines = "\n".join(text(line) for each in next_steps(progress) for line in _in_two(each))
         return (
             "<section aria-labelledby=act><h2 id=act>What you can do</h2><p>This page only shows. In a terminal:</p>"
             f"<pre>{lines}</pre></section>"
@@ -120,6 +121,11 @@ def _actions(progress: Progress, *, may_act: bool) -> str:
         f"{by_hand}"
         "<button formaction=abandon>Abandon: give the build up</button></p></form></section>"
     )
+
+
+def _in_two(step: str) -> tuple[str, str]:
+    todo, _, leads_to = step.partition(" " * 6)
+    return todo, f"{' ' * 10}{leads_to}"
 
 
 def _failures(progress: Progress) -> str:

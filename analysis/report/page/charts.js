@@ -102,7 +102,7 @@ function overTime(values, title, encoding, axis = {}) {
   const begins = [...new Set(values.map((one) => one.begins))], every = Math.ceil(begins.length / Math.min(8, innerWidth / 110));
   const ticks = days > 200 ? { tickCount: Math.min(8, innerWidth / 110) } : { values: begins.filter((_, at) => at % every === 0).map((begin) => ({ year: +begin.slice(0, 4), month: +begin.slice(5, 7), date: +begin.slice(8, 10), utc: true })), labelAlign: "left" };
   return {
-    ...(begins.length < 6 ? { width: 60 + begins.length * 60 } : {}),
+    ...(begins.length < 6 ? { width: Math.min(340 + begins.length * 40, innerWidth - 70) } : {}),
     data: { values }, mark: { type: "rect", stroke: colour("paper"), strokeWidth: days / 7 > 60 ? 0.4 : 1, cursor: "pointer" },
     encoding: {
       x: { field: "begins", type: "temporal", scale: { type: "utc", nice: false }, title: null, axis: { format: days > 200 ? "%b %Y" : "%-d %b", labelOverlap: "greedy", labelFlush: false, grid: false, ...ticks } }, x2: { field: "ends" },
