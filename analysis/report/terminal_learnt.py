@@ -39,10 +39,10 @@ def advice(findings: Findings) -> Iterator[RenderableType]:
             if one.action == "collect":
                 told = "not enough evidence yet"
             yield Text.assemble(
-                (f"{one.action:<10}", f"bold {_TINTS[one.action]}"), (state(one.code, one.name), "bold"),
+                (f"{one.action:<11}", f"bold {_TINTS[one.action]}"), (state(one.code, one.name), "bold"),
                 (f"  {told}, n={one.evidence.failures:,}", COLOURS["faint"]),
             )  # fmt: skip
-            yield Padding(Text(one.why), (0, 0, 0, 10))
+            yield Padding(Text(one.why), (0, 0, 0, 11))
 
 
 def previews(findings: Findings) -> Iterator[RenderableType]:

@@ -54,6 +54,12 @@ def test_a_project_without_builds_has_none(tmp_path: Path) -> None:
     assert shell.run("builds", TOOLKIT_STORE="sqlite:///new.db") == (0, "no builds\n", "")
 
 
+def test_a_query_gives_times_as_everything_does(recorded: Shell) -> None:
+    """In JSON a moment is RFC 3339 in UTC with milliseconds, and so can be compared with any other."""
+    (row,) = recorded.json("sql", "select started, cast('2026-03-01' as date) as day from builds")["rows"]
+    assert row == {"started": recorded.json("builds")["builds"][0]["started"], "day": "2026-03-01"}
+
+
 def test_stdout_takes_one_document(recorded: Shell) -> None:
     """Two would be neither; a file beside the one on stdout is fine."""
     for asked in (("--json", "--markdown", "-"), ("--html", "-", "--markdown", "-")):

@@ -91,8 +91,19 @@ def row_of(store: Store, build: str | None) -> BuildRow:
 
 def print_json(document: object) -> None:
     """Print one JSON document."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_as_json)
     sys.stdout.write("\n")
+
+
+def _as_json(value: object) -> str:
+    """Write times as everywhere else, and whatever else JSON does not know as its own text."""
+    from datetime import datetime
+
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        from toolkit.core.moments import rfc3339
+
+        return rfc3339(round(value.timestamp() * 1000))
+    return str(value)
 
 
 def print_table(titles: list[str], rows: list[list[Any]], *, right: frozenset[int] = frozenset()) -> None:
