@@ -213,6 +213,7 @@ RULES: Final = (
         "WARNING: fetching https://mirror.example/v3.20/main: temporary error (try again later)",
         "fetch https://mirror.example/v3.20/main/x86_64/APKINDEX.tar.gz",
         weight=CAUSE + 10,
+        unless=r"(?i)\bignoring\b",
     ),
     Rule(
         "packages.other",
