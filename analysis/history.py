@@ -102,6 +102,15 @@ class History:
         """Every execution of a state, and every state reused or skipped: `analysis.tables.ATTEMPTS`."""
         return self._lazy("attempts")
 
+    def recent(self, most: int) -> pl.DataFrame:
+        """Give the attempts of the latest builds of each pipeline, `most` of each: what learning needs in memory."""
+        told = self.frame(
+            "select * from attempts semi join (select build from builds qualify row_number() over ("
+            "partition by pipeline order by started desc nulls last, build desc) <= $most) using (build)",
+            {"most": most},
+        )
+        return told.cast(pl.Schema(TABLES["attempts"]))
+
     def runs(self) -> pl.LazyFrame:
         """Every pass of a build's command: `analysis.tables.RUNS`."""
         return self._lazy("runs")

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
+from scipy import stats
 
+from analysis.attempts import tidy, understood
+from analysis.episodes import episodes
+from analysis.recommendation import Interval, Said
 from toolkit.core.classes import CLASSES
 
 if TYPE_CHECKING:
@@ -41,10 +45,49 @@ class Outlook:
 
     coefficients: Array
     outcomes: int
+    spread: Array
+    """Covariance of the coefficients, from the curvature at the best of them (Laplace)."""
 
     def chances(self, table: Array) -> Array:
         """Give the chance of recovery for rows of `features`."""
         return np.asarray(1 / (1 + np.exp(-(table @ self.coefficients).clip(-30, 30))))
+
+    def chance(self, row: Array) -> Interval:
+        """Give the chance of recovery for one row of `features`, with its 90 % interval."""
+        at, width = float(row @ self.coefficients), float(np.sqrt(row @ self.spread @ row)) * stats.norm.ppf(0.95)
+        mean, low, high = (float(1 / (1 + np.exp(-np.clip(each, -30, 30)))) for each in (at, at - width, at + width))
+        return Interval(mean=mean, low=low, high=high)
+
+
+class Prospect(Said):
+    """A failure that nobody has tried again yet, and the chance that the next attempt passes."""
+
+    build: str
+    state: int
+    signature: str
+    chance: Interval
+    outcomes: int
+    """Outcomes of earlier failures that this was learnt from."""
+
+
+def prospects(attempts: pl.DataFrame, pipeline: str) -> tuple[Prospect, ...]:
+    """Give the open failures of a pipeline: the latest thing known of a build that has not ended well, latest first."""
+    known = understood(tidy(attempts)).filter(pl.col("pipeline") == pipeline)
+    told = episodes(known)
+    table = features(told, known)
+    outcome = told["recovered"].cast(pl.Float64)
+    learnt = (told["censored"].is_null() & outcome.is_not_null()).to_numpy()
+    last = known.group_by("build").agg(pl.col("over").max().alias("last"))
+    ended = told.join(last, on="build", how="left", maintain_order="left")
+    is_open = ((ended["over"] == ended["last"]) & (ended["next"] == "never")).to_numpy()
+    model = fit(table[learnt], outcome.filter(pl.Series(learnt)).to_numpy())
+    rows = told.with_row_index("row").filter(pl.Series(is_open)).select("row", "build", "state", "signature")
+    return tuple(
+        Prospect(
+            build=build, state=state, signature=signature, chance=model.chance(table[row]), outcomes=model.outcomes
+        )
+        for row, build, state, signature in reversed(rows.rows())
+    )
 
 
 def features(episodes: pl.DataFrame, attempts: pl.DataFrame) -> Array:
@@ -89,6 +132,7 @@ def fit(table: Array, recovered: Array) -> Outlook:
     expected = np.array([term[1] for term in _TERMS] + [_LEANING.get(name, 0.0) for name in CLASSES])
     penalty = np.array([term[2] for term in _TERMS] + [_CLASS_PENALTY] * len(CLASSES))
     at = expected.copy()
+    curve = np.diag(penalty)
     for _ in range(_STEPS):
         chances = 1 / (1 + np.exp(-(table @ at).clip(-30, 30)))
         slope = table.T @ (chances - recovered) + penalty * (at - expected)
@@ -97,4 +141,4 @@ def fit(table: Array, recovered: Array) -> Outlook:
         at = at - step
         if float(np.abs(step).max()) < _SETTLED:
             break
-    return Outlook(at, int(recovered.size))
+    return Outlook(at, int(recovered.size), np.linalg.inv(curve))

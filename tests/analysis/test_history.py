@@ -161,13 +161,13 @@ def test_a_large_history_is_folded_in_parts(tmp_path: Path, monkeypatch: pytest.
     assert files < 40, "small segments are merged"
 
 
-def _plain(build: str) -> list[ev.Event]:
+def _plain(build: str, at: int = START, pipeline: str = "green") -> list[ev.Event]:
     return [
-        ev.BuildBegun(build=build, ts_ms=START, pipeline="green"),
-        ev.RunStarted(build=build, ts_ms=START, run=1, holder="h"),
-        ev.AttemptStarted(build=build, ts_ms=START, run=1, state=5, attempt=1),
-        ev.AttemptFailed(build=build, ts_ms=START + 1000, run=1, state=5, attempt=1, failure_class="network"),
-        ev.RunEnded(build=build, ts_ms=START + 2000, run=1, outcome="failed", exit_code=1),
+        ev.BuildBegun(build=build, ts_ms=at, pipeline=pipeline),
+        ev.RunStarted(build=build, ts_ms=at, run=1, holder="h"),
+        ev.AttemptStarted(build=build, ts_ms=at, run=1, state=5, attempt=1),
+        ev.AttemptFailed(build=build, ts_ms=at + 1000, run=1, state=5, attempt=1, failure_class="network"),
+        ev.RunEnded(build=build, ts_ms=at + 2000, run=1, outcome="failed", exit_code=1),
     ]
 
 
@@ -219,6 +219,20 @@ def test_a_reader_keeps_what_it_reads(tmp_path: Path, monkeypatch: pytest.Monkey
             History.open(recorded, tmp_path, identity="s").close()
         assert reader.frame("select build from builds")["build"].to_list() == ["b-1"]
         assert reader.attempts().collect().height == 1
+
+
+def test_learning_reads_whole_builds_and_the_latest_of_each_pipeline(tmp_path: Path) -> None:
+    """However long a history is, memory holds so many builds of a pipeline, and nothing is missing in them."""
+    facts = [
+        fact
+        for number, name in enumerate(["green", "blue", "green", "green", "blue"])
+        for fact in _plain(f"b-{number}", START + 10_000 * number, name)
+    ]
+    with History.open(Recorded(facts), tmp_path) as history:
+        recent = history.recent(2)
+        assert sorted(recent["build"]) == ["b-1", "b-2", "b-3", "b-4"]
+        assert dict(recent.schema) == TABLES["attempts"]
+        assert_frame_equal(history.recent(99).sort("build"), history.attempts().collect().sort("build"))
 
 
 def test_an_empty_history_has_empty_tables(tmp_path: Path) -> None:

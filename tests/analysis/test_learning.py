@@ -11,7 +11,7 @@ import pytest
 from analysis.attempts import tidy, understood
 from analysis.drift import drift
 from analysis.episodes import episodes
-from analysis.outlook import features, fit
+from analysis.outlook import features, fit, prospects
 from analysis.ready import ready
 from analysis.recommend import recommend
 from analysis.shadows import score_shadows
@@ -57,6 +57,17 @@ def test_the_outlook_knows_nothing_of_the_future() -> None:
     ]
 
     assert outlook_of(attempts(after))[0] == pytest.approx(outlook_of(attempts(before))[0])
+
+
+def test_open_failures_have_a_prospect() -> None:
+    """What nobody has tried again yet gets a chance with its interval and n; what was tried again has an outcome."""
+    tried = [Telling(f"b-{n}", at=9000.0 * n).fails(20).starts_over().completes(20) for n in range(8)]
+    left = Telling("b-left", at=90000.0).completes(5).fails(20, "disk.full", failure_class="resource")
+
+    (found,) = prospects(attempts([*tried, left]), "image")
+
+    assert (found.build, found.state, found.signature, found.outcomes) == ("b-left", 20, "disk.full", 8)
+    assert 0 < found.chance.low < found.chance.mean < found.chance.high < 1
 
 
 def test_the_outlook_learns_from_outcomes() -> None:

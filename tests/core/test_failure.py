@@ -222,6 +222,22 @@ def test_an_own_rule_may_ask_for_the_exit_code_alone() -> None:
     assert classify(b"No space left on device\n", exit_code=71).failure_class == "resource"
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"rootfs : ok=20 changed=13 unreachable=0 failed=0 skipped=1 rescued=0 ignored=1",
+        b"Tests run: 5, Failures: 0, Errors: 0, Skipped: 0",
+        b"0 failed",
+    ],
+)
+def test_what_stands_before_a_good_end_counts_for_less(end: bytes) -> None:
+    """A step that ended well had got over its errors; a summary that counts no failures is such an end."""
+    error = b"curl: (28) Connection timed out after 30001 milliseconds\n"
+    sure, less = (CLASSIFY(error + each + b"\nit stopped\n", exit_code=1).confidence for each in (b"and so on", end))
+
+    assert less < sure
+
+
 def test_what_successes_print_too_proves_nothing() -> None:
     """Lines that earlier successes of the state printed are noise, whatever a rule says; numbers may differ."""
     success = b"10:01:02 warning: lock held by process 17, waiting\nlp: error: tray 3 is empty\nall good\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolkit.cli.opening import print_table
 from toolkit.core.moments import duration_text
@@ -13,13 +13,17 @@ from toolkit.core.words import how_many
 from toolkit.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from analysis.outlook import Prospect
     from analysis.recommendation import Interval, Recommendation, RuleAdvice, StateAdvice
 
 
-def show(advice: Recommendation, explain: int | None) -> None:
-    """Print the advice, or all that is known of one state."""
+_OPEN: Final = 3
+
+
+def show(advice: Recommendation, explain: int | None, prospects: Sequence[Prospect] = ()) -> None:
+    """Print the advice, or all that is known of one state, with what is expected of its open failures."""
     chosen = [each for each in advice.states if explain in {None, each.code}]
     if explain is not None and not chosen:
         raise NotFound(f"nothing is recorded of state {explain}", hint="See the states with `toolkit recommend`.")
@@ -31,6 +35,12 @@ def show(advice: Recommendation, explain: int | None) -> None:
     if explain is not None:
         for line in _everything(chosen[0]):
             _say(line)
+        for one in [each for each in prospects if each.state == explain][:_OPEN]:
+            chance = f"{one.chance.mean:.0%} ({one.chance.low:.0%} to {one.chance.high:.0%})"
+            _say(
+                f"  Open: {one.build} failed here with {one.signature}. An attempt now passes with a chance of"
+                f" {chance}, from {how_many(one.outcomes, 'outcome')} and what other builds met around it."
+            )
         return
     print_table(
         ["state", "name", "do", "sure", "failures", "recovered", "hours saved per 100 builds"],

@@ -113,6 +113,8 @@ def recommend(
 ) -> None:
     """Recommend which states deserve a retry, by how much, and how sure that is.
 
+    It learns from the latest 2000 builds of each pipeline.
+
     Examples:
 
       toolkit recommend
@@ -123,15 +125,16 @@ def recommend(
     """
     from analysis.distrust import distrusted
     from analysis.recommend import recommend as advise
+    from analysis.study import MOST_BUILDS
     from toolkit.cli.taints import taints_of
 
     here = open_project(project)
     with telling() as work, tables_of(here, store, work) as tables:
         must_be_known(tables, pipeline)
         work.stage("learning from failures")
+        attempts = tables.recent(MOST_BUILDS)
         advice = distrusted(
-            advise(tables.attempts().collect(), pipeline=pipeline, prices=prices_of(here)),
-            taints_of(here, store).values(),
+            advise(attempts, pipeline=pipeline, prices=prices_of(here)), taints_of(here, store).values()
         )
     if apply:
         from toolkit.cli.phases import apply_recommendation
@@ -146,6 +149,7 @@ def recommend(
     elif as_json:
         print_json(advice.shape())
     else:
+        from analysis.outlook import prospects
         from toolkit.cli.advice import show
 
-        show(advice, explain)
+        show(advice, explain, prospects(attempts, advice.pipeline) if explain is not None else ())

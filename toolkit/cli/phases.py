@@ -261,10 +261,11 @@ def apply_recommendation(project: Project, store: str | None, advice: Recommenda
 def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
     from analysis.ready import ready as judge
     from analysis.recommend import recommend
+    from analysis.study import MOST_BUILDS
     from toolkit.cli.data import prices_of, tables_of
 
     with tables_of(project, store) as tables:
-        attempts, builds = tables.attempts().collect(), tables.builds().collect()
+        attempts, builds = tables.recent(MOST_BUILDS), tables.builds().collect()
     ours = project.pipeline.name if project.pipeline.name in attempts["pipeline"] else None
     advice = recommend(attempts, pipeline=ours, prices=prices_of(project))
     replayed = replayed_under(project, store, wanted, pipeline=ours) if attempts.height else None

@@ -34,7 +34,7 @@ def preview(
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Replay the recorded builds under another phase or policy, with the very decisions it would make.
+    """Replay the latest 2000 builds under another phase or policy, with the very decisions it would make.
 
     The file is written like toolkit.toml: a copy of yours, with the change that you think of.
 
@@ -62,13 +62,14 @@ def preview(
 def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline: str | None) -> Preview:
     """Replay a pipeline's builds (None: of the one with the most) under a phase and the project's policy."""
     from analysis.replay import replay
+    from analysis.study import MOST_BUILDS
     from phases import phase as phase_named
     from toolkit.cli.data import prices_of, tables_of
     from toolkit.cli.progress import telling
 
     with telling() as work, tables_of(project, store, work) as tables:
         work.stage(f"replaying under {wanted}")
-        attempts = tables.attempts().collect()
+        attempts = tables.recent(MOST_BUILDS)
         states = {each.code: each for each in project.states}
         return replay(
             attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states,
@@ -102,4 +103,4 @@ def _print(shape: dict[str, Any]) -> None:
         f"{how_many(round(shape['retries']), 'retry', 'retries')}, {shape['futile_retries']:.0f} of them futile; "
         f"{how_many(round(shape['held']), 'build')} held"
     )
-    print(f"\n{told}. {shape['observed_share']:.0%} of this was observed, the rest is estimated.")
+    print(f"\n{told}. {shape['observed_share']:.0%} of the time was observed, the rest is estimated.")

@@ -5,7 +5,7 @@ The rules are loaded when they are first asked for: whoever only names `Rule` do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from toolkit.core.rules.linear import linear
 from toolkit.core.rules.rule import Rule
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from toolkit.core.rules.built_in import BUILT_IN
     from toolkit.core.rules.smells import SMELLS
 
-__all__ = ["BUILT_IN", "RULES_VERSION", "SMELLS", "Rule", "linear"]
-
-RULES_VERSION: Final = 2
-"""Grows with every change to a rule: a recorded class can be traced to the rules that gave it."""
+__all__ = ["BUILT_IN", "SMELLS", "Rule", "linear"]
 
 
 def __getattr__(name: str) -> tuple[Rule, ...]:

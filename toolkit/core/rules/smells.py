@@ -39,7 +39,10 @@ SMELLS: Final = (
         ),
         "==> Build 'qemu.green' finished after 4 minutes.",
         "4 failed, 4 passed in 1.63s",
-        unless=r"(?i)\b(?:not|un|[1-9]\d* failed)|fail(?:ed|ure)",
+        unless=(
+            r"(?i)\b(?:not\b|un(?:success|finish|complet|built)|[1-9]\d* fail)|(?:^|[^0 ]|[^0] )failed(?:[^=]|$)|failed=[1-9]"
+            r"|failures?(?:[^s:]|$|:? *[1-9])"
+        ),
     ),
     Rule(
         "smell.grave",
