@@ -103,6 +103,7 @@ def test_plan(failed: Shell) -> None:
     told = re.compile(r"5  kickstart +run +[0-9.]+s \(n=1\)  inputs: ks.cfg changed; outputs: disk missing")
     assert told.search(out.splitlines()[1]), out
     assert "b-0001: 0 states reused, 2 run" in out
+    assert out.splitlines()[-1].endswith("s (n=1), and state 20 that nobody has timed")
 
 
 def test_plan_of_what_has_not_begun(shell: Shell) -> None:

@@ -18,6 +18,8 @@ from toolkit.cli.opening import (
 from toolkit.errors import NothingRecorded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.core.progress import Progress
     from toolkit.project import Project
     from toolkit.store import Store
@@ -149,10 +151,10 @@ def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
     )  # fmt: skip
     print(f"\n{planned.build or 'a new build'}: {_count(planned)}")
     if planned.expected is not None:
-        more = f", and states {', '.join(map(str, planned.unknown))} that nobody has timed" if planned.unknown else ""
-        print(f"it takes about {planned.expected.text}{more}")
+        print(f"it takes about {planned.expected.text}{_untimed(planned.unknown)}")
     if planned.build is not None and planned.start_over is not None:
-        print(f"starting over takes about {planned.start_over.text}")
+        untimed = [each.code for each in planned.states if each.expected is None]
+        print(f"starting over takes about {planned.start_over.text}{_untimed(untimed)}")
     if planned.goes_back_to is not None:
         print(f"before that, the checkpoint of state {planned.goes_back_to} is restored")
     if planned.left_out:
@@ -161,6 +163,12 @@ def _print(planned: Plan, project: Project, progress: Progress | None) -> None:
         print(f"it is held: `toolkit release {progress.build}` lets it go on")
     if progress is not None and project.phase != "full-resume":
         print(f"this is what `toolkit resume` does; `toolkit run` follows {project.phase} and reuses nothing")
+
+
+def _untimed(codes: Sequence[int]) -> str:
+    if not codes:
+        return ""
+    return f", and state{'s' * (len(codes) > 1)} {', '.join(map(str, codes))} that nobody has timed"
 
 
 def _count(planned: Plan) -> str:
