@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 TELLING: Final = (6, 15)
 """The first Linux whose process descriptors tell how a process ended."""
-REAPED_SECONDS: Final = 2.0
-"""Whoever inherits an orphan buries it at once; one that does not in this time never will."""
+REAPED_SECONDS: Final = 60.0
+"""The kernel tells once whoever inherited the orphan has taken note; one that does not in this time never will."""
 LOOK_SECONDS: Final = 1.0
+BURIAL_SECONDS: Final = 0.01
 GRACE_SECONDS: Final = 2.0
 LIVING: Final = "unwatched"
 
@@ -85,14 +86,19 @@ def follow(channels: Sequence[Channel], child: int, outliving: Outliving) -> Non
         copier.watch(child)
     else:
         _let_go(outliving)
+    ended: float | None = None
+    patience = REAPED_SECONDS if outliving.word else 0.0
     while copier.open or child >= 0:
-        readable = copier.turn(LOOK_SECONDS if child >= 0 and outliving.until else None)
-        if child in readable:
+        pause = BURIAL_SECONDS if ended is not None else LOOK_SECONDS if child >= 0 and outliving.until else None
+        if child in copier.turn(pause):
             copier.unwatch(child)
-            _leave_word(child, outliving)
+            ended = boot_seconds()
+            _remove(outliving)
+        if ended is not None and ((status := _status(child)) is not None or boot_seconds() > ended + patience):
+            _leave_word(status, outliving)
             _let_go(outliving)
-            child = -1
-        elif child >= 0 and outliving.until and boot_seconds() >= _moment(outliving.until):
+            child, ended = -1, None
+        elif child >= 0 and ended is None and outliving.until and boot_seconds() >= _moment(outliving.until):
             _end(child, outliving)
 
 
@@ -107,29 +113,30 @@ def write_until(path: str, moment: float) -> None:
         _write(path, f"{moment}\n".encode())
 
 
-def _leave_word(child: int, outliving: Outliving) -> None:
+def _leave_word(status: int | None, outliving: Outliving) -> None:
     """Say how it ended, where it ended by itself: what a signal ended was interrupted."""
-    with contextlib.suppress(OSError):
-        code = _exit_code(child) if outliving.word else None
-        if code is not None:
+    code = -1 if status is None else os.waitstatus_to_exitcode(status)
+    if outliving.word and code >= 0:
+        with contextlib.suppress(OSError):
             _write(outliving.word, f"{code}\n".encode())
+
+
+def _remove(outliving: Outliving) -> None:
+    """Say that the child does not live on any more: its word is about to come."""
     if outliving.allowed:
         with contextlib.suppress(OSError):
             os.unlink(outliving.living)
 
 
-def _exit_code(child: int) -> int | None:
-    """Ask the kernel, as soon as whoever inherited the child has taken note of its end."""
-    waiting = select.poll()
-    waiting.register(child, 0)
-    waiting.poll(REAPED_SECONDS * 1000)
+def _status(child: int) -> int | None:
+    """Ask the kernel how a process ended; None as long as nobody has buried it, or when it does not tell."""
     told = bytearray(_SIZE)
     struct.pack_into("Q", told, 0, _EXIT)
-    fcntl.ioctl(child, _GET_INFO, told)
-    if not struct.unpack_from("Q", told)[0] & _EXIT:
+    try:
+        fcntl.ioctl(child, _GET_INFO, told)
+    except OSError:
         return None
-    ended = os.waitstatus_to_exitcode(struct.unpack_from("i", told, _EXIT_CODE_AT)[0])
-    return ended if ended >= 0 else None
+    return struct.unpack_from("i", told, _EXIT_CODE_AT)[0] if struct.unpack_from("Q", told)[0] & _EXIT else None
 
 
 def _end(child: int, outliving: Outliving) -> None:

@@ -28,7 +28,7 @@ from toolkit.supervise.outliving import LIVING
 if TYPE_CHECKING:
     from toolkit.core.progress import Progress
 
-WORD_SECONDS = 1.0
+WORD_SECONDS = 2.0
 LOOK_SECONDS = 0.005
 ROUNDS = 3
 SIGNALLED = 128
