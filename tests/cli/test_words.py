@@ -30,6 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     [
         (("report", "--pipeline", "golden"), "pipeline golden\nhint: There is golden-image.\n"),
         (("recommend", "--pipeline", "golden"), "pipeline golden\nhint: There is golden-image.\n"),
+        (("phase", "preview", "3", "--pipeline", "golden"), "pipeline golden\nhint: There is golden-image.\n"),
         (("report", "--target", "web"), "target web\nhint: No build has one.\n"),
     ],
 )

@@ -64,10 +64,11 @@ def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline
     from analysis.replay import replay
     from analysis.study import MOST_BUILDS
     from phases import phase as phase_named
-    from toolkit.cli.data import prices_of, tables_of
+    from toolkit.cli.data import must_be_known, prices_of, tables_of
     from toolkit.cli.progress import telling
 
     with telling() as work, tables_of(project, store, work) as tables:
+        must_be_known(tables, pipeline)
         work.stage(f"replaying under {wanted}")
         attempts = tables.recent(MOST_BUILDS)
         states = {each.code: each for each in project.states}
