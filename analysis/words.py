@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 3
 _HUNDREDS: Final = 200
 _DIRTY: Final = 0.05
+_LONG: Final = 7 * 24.0
 
 
 def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
@@ -30,8 +31,7 @@ def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
     elif action == "hold":
         parts.append(
             f"Starting over costs {duration_text(learnt.stakes.back)} each time and helps {_percent(chance)}:"
-            f" stop and let a person look. That pays while somebody does within"
-            f" {duration_text(3600 * answer.patience)}."
+            f" stop and let a person look.{_patience(answer)}"
         )
     elif action == "collect":
         parts.append(
@@ -48,6 +48,12 @@ def rule_sentence(  # noqa: PLR0913, PLR0917 - what a sentence tells
             f"Similar failures elsewhere count for {learnt.lent:.0f} more occasion{'s' * (round(learnt.lent) != 1)}."
         )
     return " ".join(parts)
+
+
+def _patience(answer: Answer) -> str:
+    """Say how soon somebody has to look at a held build, where that is what it hangs on."""
+    pays = answer.patience < _LONG
+    return f" That pays while somebody does within {duration_text(3600 * answer.patience)}." if pays else ""
 
 
 def state_sentence(of: StateCosts, evidence: Evidence, rule: RuleAdvice | None) -> str:

@@ -266,10 +266,11 @@ def test_twenty_failures_in_one_outage_are_one_piece_of_evidence() -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.lists(st.booleans(), min_size=1, max_size=12))
-def test_a_success_never_lowers_the_chance_of_recovery(outcomes: list[bool]) -> None:
-    """One more failure that recovered makes recovery no less likely."""
-    before, after = (recommend(attempts(told_again(told))) for told in (outcomes, [*outcomes, True]))
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 12))
+def test_a_success_never_lowers_the_chance_of_recovery(outcomes: list[bool], place: int) -> None:
+    """One more failure that recovered, whenever it did, makes recovery no less likely."""
+    more = [*outcomes[:place], True, *outcomes[place:]]
+    before, after = (recommend(attempts(told_again(told))) for told in (outcomes, more))
 
     assert rule(after, 20).p_recover.mean >= rule(before, 20).p_recover.mean
 
