@@ -39,6 +39,8 @@ NOTHING = 0.01
 HARM = 0.01
 """A loss beyond this share of what failures cost is harm."""
 ROUNDING = 0.01
+AT_ONCE = 32.5
+"""Seconds until somebody retries in place, on average."""
 COUNTED = 3000
 """Builds in which it is counted how often failures happen: the truth that savings are compared with."""
 _CLASSIFIER = Classifier()
@@ -109,13 +111,19 @@ def measure(world: World, weights: list[float], size: int, seed: int, tally: Tal
     for mode, rule in rules.items():
         if rule is None or mode.kind == "stuck" or mode.state in crowded:
             continue
-        tally.note("next attempt", rule.p_recover, truly_recovers(world, mode, None), ROUNDING)
+        tally.note("next attempt", rule.p_recover, next_recovers(world, mode), ROUNDING)
         if rule.p_retry is not None:
             tally.note("retry in place", rule.p_retry, truly_recovers(world, mode, rule.wait), ROUNDING)
     rule = next(iter(rules.values()))
     if len(world.modes) == 1 and rule is not None and rule.action in {"retry", "hold"}:
         tally.note("hours saved", rule.saves.hours_per_100_builds, 100 * gained, ROUNDING)
     return gained, took, {mode for mode, each in rules.items() if each is not None and each.failures}
+
+
+def next_recovers(world: World, mode: Mode) -> float:
+    """Give the true chance that the next attempt passes, made as people make them: some at once and in place."""
+    at_once, later = (truly_recovers(world, mode, wait) for wait in (AT_ONCE, None))
+    return world.in_place * at_once + (1 - world.in_place) * later
 
 
 @dataclass
