@@ -110,6 +110,9 @@ def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
     assert (plain["phase"], plain["retries"], plain["builds"]) == ("selective-retry", 0, 12)
     assert (other["phase"], other["retries"], other["builds"]) == ("selective-retry", 6, 12)
     assert other["start_overs"]["replayed"]["mean"] < plain["start_overs"]["replayed"]["mean"]
+    asked = "No strategy or rule would have acted; `toolkit recommend` says which are worth having.\n"
+    assert shell.run("phase", "preview", "selective-retry")[1].endswith(asked)
+    assert asked not in shell.run("phase", "preview", "--policy", "tried.toml")[1]
     assert shell.run("phase", "preview")[0] == 2
     tried.write_text("[[policy]]\nid = 3\n")
     code, _, error = shell.run("phase", "preview", "--policy", "tried.toml")

@@ -105,3 +105,5 @@ def _print(shape: dict[str, Any]) -> None:
         f"{how_many(round(shape['held']), 'build')} held"
     )
     print(f"\n{told}. {shape['observed_share']:.0%} of the time was observed, the rest is estimated.")
+    if shape["phase"] == "selective-retry" and not shape["retries"] and not shape["held"]:
+        print("No strategy or rule would have acted; `toolkit recommend` says which are worth having.")
