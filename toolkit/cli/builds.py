@@ -194,7 +194,7 @@ def logs(
         which = f" of state {state}, attempt {attempt}" if state is not None else ""
         raise NotFound(
             f"there is no log of build {row.build}{which}",
-            hint="Logs exist for builds that ran here under `toolkit run`; see `toolkit history` for its attempts.",
+            hint="Logs hold what was printed here under `toolkit run`, except into /dev/null; see `toolkit history`.",
         )
     for path in found:
         for piece in read_log(path):
