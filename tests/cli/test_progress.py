@@ -87,7 +87,7 @@ def test_an_import_that_is_broken_off_took_nothing(project: Shell) -> None:
     assert "importing many.jsonl" in shown
     assert "Traceback" not in shown
     code, out, error = project.run("import", "more.jsonl", "many.jsonl")
-    assert out.startswith(f"{MANY + 5} builds and ")
+    assert out.startswith(f"{MANY + 5:,} builds and ")
     assert (code, error) == (0, ""), "nobody looks, so nothing is said"
 
 
