@@ -1,8 +1,8 @@
-"""What time it is, and how long something took: two clocks that must not be confused.
+"""What time it is, and how long something took: clocks that must not be confused.
 
 Durations come from CLOCK_MONOTONIC: it cannot be set, knows no summer time, and stands still while the machine
 sleeps, so a laptop that was closed overnight neither times a build out nor reports an eight-hour state. The wall
-clock only says when.
+clock only says when. What was promised to others, who go on while we sleep, is measured from the machine's start.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ monotonic = time.monotonic
 """Seconds that only ever grow; the zero means nothing."""
 wall = time.time
 """Seconds since 1970 in UTC, as the machine believes them now."""
+
+
+def boot_seconds() -> float:
+    """Seconds since the machine was started, those included in which it slept: what a lease is measured with."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Stopwatch:

@@ -14,10 +14,9 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit.errors import BuildLeased, ToolkitError
-from toolkit.supervise.clock import monotonic
+from toolkit.supervise.clock import boot_seconds, monotonic
 from toolkit.supervise.control import GRACE_SECONDS
 from toolkit.supervise.holder import fate
-from toolkit.supervise.outliving import boot_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +137,12 @@ class Keeper:
         """Say, now and at each renewal, until when what the build runs may go on without us, in boot seconds."""
         if self._strict:
             self._tell = until
-            until(self._renewed + self._seconds * KEPT)
+            until(self._given_up)
+
+    @property
+    def _given_up(self) -> float:
+        """The moment at which a lease that was not renewed any more is given up, in boot seconds."""
+        return self._renewed + self._seconds * KEPT
 
     def start(self) -> None:
         """Begin; the first renewal comes when a quarter of the lease is over, so a short build pays nothing."""
@@ -160,7 +164,7 @@ class Keeper:
                 store.renew(self._build, self._token)
                 self._renewed = began
                 if self._tell is not None:
-                    self._tell(began + self._seconds * KEPT)
+                    self._tell(self._given_up)
             except BuildLeased:
                 self._lose("another toolkit process has taken it over")
             except (ToolkitError, OSError):  # the guard knows how long that may go on
@@ -171,8 +175,8 @@ class Keeper:
 
     def _guard(self) -> None:
         """Give up in time: what the build started has to be ended before somebody else may begin."""
-        while not self._stopped.wait(max(0.01, self._renewed + self._seconds * KEPT - boot_seconds())):
-            if boot_seconds() - self._renewed >= self._seconds * KEPT:
+        while not self._stopped.wait(max(0.01, self._given_up - boot_seconds())):
+            if boot_seconds() >= self._given_up:
                 self._lose("its lease cannot be renewed, and another host may take it over")
 
     def _lose(self, reason: str) -> None:

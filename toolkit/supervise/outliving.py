@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from toolkit.core.values import NOTHING, Value
+from toolkit.supervise.clock import boot_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,11 +101,6 @@ def follow(channels: Sequence[Channel], child: int, outliving: Outliving) -> Non
             child, ended = -1, None
         elif child >= 0 and ended is None and outliving.until and boot_seconds() >= _moment(outliving.until):
             _end(child, outliving)
-
-
-def boot_seconds() -> float:
-    """Seconds since the machine was started, those included in which it slept: what a lease is measured with."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def write_until(path: str, moment: float) -> None:
