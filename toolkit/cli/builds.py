@@ -236,7 +236,7 @@ def why(
         progress = kept.progress(row_of(kept, build).build)
         taints = tainted(kept.project_events())
     if junit is not None:
-        from toolkit.cli.ci import write_whole
+        from toolkit.cli.writing import write_whole
         from toolkit.exporters.junit import junit as report
 
         write_whole(junit, report(progress))

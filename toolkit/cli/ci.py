@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from toolkit.cli.writing import write_whole
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from toolkit.core.progress import Attempt, Progress
     from toolkit.exporters.dialects import Dialect
@@ -46,34 +46,6 @@ def summarise(progress: Progress, dialect: Dialect) -> None:
     from toolkit.exporters.ci import summary
 
     _hand_over(dialect, progress, summary(progress))
-
-
-def write_whole(path: str, text: str | Iterable[str]) -> None:
-    """Write a file whole or not at all; `-` is stdout. UsageError when it cannot be written."""
-    pieces = [text] if isinstance(text, str) else text
-    if path == "-":
-        sys.stdout.writelines(pieces)
-        return
-    part = f"{path}.part"
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            file.writelines(pieces)
-        os.replace(part, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(part)
-        if isinstance(error, OSError):
-            hint = "Name a file in a folder that can be written."
-            raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
-        raise
-
-
-def make_folder(path: str) -> None:
-    """Make a folder where there is none. UsageError when it cannot be made."""
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", hint="Name a folder that can be written.") from None
 
 
 def _excerpt(directory: str, build: str, attempt: Attempt) -> Sequence[str]:

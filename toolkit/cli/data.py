@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.ci import make_folder, write_whole
 from toolkit.cli.opening import (
     JsonOption,
     ProjectOption,
@@ -21,6 +20,7 @@ from toolkit.cli.opening import (
     print_table,
 )
 from toolkit.cli.progress import NOBODY_WATCHES, Work, telling
+from toolkit.cli.writing import make_folder, write_whole
 from toolkit.core.words import how_many
 from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.ci import make_folder
+from toolkit.cli.writing import make_folder
 from toolkit.errors import UsageError
 
 

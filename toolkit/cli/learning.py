@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.ci import write_whole
 from toolkit.cli.data import must_be_known, prices_of, tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
 from toolkit.cli.trials import arms_of
+from toolkit.cli.writing import write_whole
 from toolkit.core.words import how_many
 from toolkit.errors import UsageError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.cli.ci import write_whole
 from toolkit.cli.opening import history_of
+from toolkit.cli.writing import write_whole
 from toolkit.core.words import how_many
 from toolkit.errors import NotFound, UsageError
 

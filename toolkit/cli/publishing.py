@@ -153,7 +153,7 @@ def _for_ci(progress: Progress, project: Project) -> str:
 
 
 def _junit(progress: Progress, path: str) -> str:
-    from toolkit.cli.ci import write_whole
+    from toolkit.cli.writing import write_whole
     from toolkit.exporters.junit import junit
 
     write_whole(path, junit(progress))
