@@ -35,7 +35,10 @@ def publish(project: Project, store: str, build: str, patience: float = PATIENCE
     if project.publish == Publish():
         return
     deadline = monotonic() + patience
-    child = _start({"directory": project.directory, "store": store, "build": build})
+    from toolkit.supervise.apart import start_apart
+
+    order = {"directory": project.directory, "store": store, "build": build}
+    child = start_apart("toolkit.cli.publishing", order, heard=True)
     lines = _said(child, deadline)
     with suppress(OSError):
         os.write(_outlet(), lines)
@@ -45,23 +48,6 @@ def publish(project: Project, store: str, build: str, patience: float = PATIENCE
         child.wait(max(0.0, deadline - monotonic()))
     except subprocess.TimeoutExpired:
         child.returncode = 0  # it ends by itself, long after us
-
-
-def _start(order: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start it in a session of its own, where neither the build's signals nor its end reach it."""
-    import subprocess
-
-    asked = os.memfd_create("publish", os.MFD_CLOEXEC)
-    try:
-        os.write(asked, json.dumps(order).encode())
-        os.lseek(asked, 0, os.SEEK_SET)
-        environ = {name: value for name, value in os.environ.items() if name != "TOOLKIT_WIRE"}
-        return subprocess.Popen(
-            [sys.executable, "-I", "-m", "toolkit.cli.publishing"], stdin=asked, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environ, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        os.close(asked)
 
 
 def _said(child: subprocess.Popen[bytes], deadline: float) -> bytes:

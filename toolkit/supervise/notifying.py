@@ -129,26 +129,14 @@ def _same(event: ev.Event, fact: ev.Notified) -> bool:
 
 
 def _send(notice: Notice, project: Project) -> subprocess.Popen[bytes]:
-    """Start the sender in a session of its own, where neither the build's signals nor its end reach it."""
-    import json
-    import subprocess
-    import sys
+    """Start the sender."""
+    from toolkit.supervise.apart import start_apart
 
     order: dict[str, Any] = {
         "command": project.notify.command, "urls": project.notify.urls, "directory": project.directory,
         "title": notice.title, "text": notice.text, "seconds": SENDER_SECONDS, "environ": _environ(notice),
     }  # fmt: skip
-    said = os.memfd_create("notice", os.MFD_CLOEXEC)
-    try:
-        os.write(said, json.dumps(order).encode())
-        os.lseek(said, 0, os.SEEK_SET)
-        environ = {name: value for name, value in os.environ.items() if name != "TOOLKIT_WIRE"}
-        return subprocess.Popen(
-            [sys.executable, "-I", "-m", "toolkit.supervise.sending"], stdin=said, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd="/", env=environ, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        os.close(said)
+    return start_apart("toolkit.supervise.sending", order, directory="/")
 
 
 def _environ(notice: Notice) -> dict[str, str]:
