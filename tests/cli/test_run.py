@@ -175,6 +175,26 @@ def test_parallel_runs_are_builds_of_their_own(shell: Shell) -> None:
         assert [state for state, status, _ in shell.statuses(each["build"]) if status == "completed"] == [1, 2, 3, 4, 5]
 
 
+def test_a_run_is_over_when_its_supervisor_has_written_down_why(shell: Shell) -> None:
+    """While somebody still records what a failure was, or tells people, the next run is a build of its own."""
+    notify = "touch told; until [ -e go ]; do sleep 0.05; done"
+    (shell.folder / "toolkit.toml").write_text(f'[notify]\ncommand = "{notify}"\n')
+    command = [sys.executable, "-m", "toolkit", "run", "--", "false"]
+    first = subprocess.Popen(command, cwd=shell.folder, env=shell.environment, stderr=subprocess.PIPE, text=True)
+    while not (shell.folder / "told").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    assert shell.run("run", "--", "true") == (0, "", "")
+    code, _, error = shell.run("run", "--build", "b-0001", "--phase", "selective-retry", "--", "true")
+    assert (code, f"build b-0001 is being run by process {first.pid}" in error) == (6, True)
+    first.send_signal(signal.SIGCONT)
+    (shell.folder / "go").touch()
+    assert (first.communicate(timeout=30)[1], first.returncode) == ("", 1)
+    builds = {each["build"]: (each["runs"], each["status"]) for each in shell.json("builds")["builds"]}
+    assert builds == {"b-0001": (1, "failed"), "b-0002": (1, "completed")}
+
+
 def test_an_unusable_store_costs_one_warning(shell: Shell) -> None:
     """In track-only a store that cannot be opened costs one line on stderr; the build runs as it would without us."""
     (shell.folder / ".toolkit").write_text("not a folder")

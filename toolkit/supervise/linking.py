@@ -12,7 +12,7 @@ from toolkit.core.phase import PhaseName
 from toolkit.core.progress import fold
 from toolkit.core.values import NOTHING, Value
 from toolkit.errors import BuildLeased, Refused
-from toolkit.supervise.holder import HERE, is_dead, spoken, this_process
+from toolkit.supervise.holder import HERE, fate, is_dead, spoken, this_process
 from toolkit.supervise.last_words import clear_away, last_words
 from toolkit.supervise.lease import holder_is_gone, seconds_left
 from toolkit.supervise.ledger import now_ms
@@ -88,7 +88,7 @@ def _continue(
             f"build {known.build} is held{reason}",
             hint=f"Let it go on with `toolkit release {known.build}`, or begin another with `--build new`.",
         )
-    if progress.run_open:
+    if progress.run_open or _is_finishing(progress):
         raise being_run(store, progress)
     if _followed(known.build, wanted)[0] == "full-resume":
         clear_away(progress, project, say)
@@ -97,6 +97,12 @@ def _continue(
         return [_run_started(known.build, wanted, run=seen.run + 1)]
 
     return store.writer(known.build, replacing=lease.token, first=first)
+
+
+def _is_finishing(progress: Progress) -> bool:
+    """Tell whether the run has ended while its supervisor still writes down why: all of that is its own to record."""
+    holder = progress.holder or ""
+    return holder != this_process() and fate(holder) == "alive"
 
 
 def being_run(store: Store, progress: Progress) -> BuildLeased:
