@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
@@ -250,10 +249,3 @@ def test_no_color(building: Shell) -> None:
         assert not re.search(r"\x1b\[[0-9;]*3[0-7]m|\x1b\[9\dm", screen.text)
         os.kill(screen.pid, signal.SIGINT)
         assert screen.ends() == 130
-
-
-def test_help_has_examples(shell: Shell) -> None:
-    """`--help` shows how the command is used, and what its exit code means."""
-    out = shell.run("watch", "--help")[1]
-    assert "toolkit watch --once --json" in out
-    assert json.dumps(out)
