@@ -43,7 +43,9 @@ def test_examples_are_taken(line: str) -> None:
     command = ROOT
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         command, words = command.commands[words[0]], words[1:]
-    if words:  # a command that is only named needs no argument
+    if command is ROOT:  # its own options answer at once
+        assert words[0] in {name for each in command.params for name in each.opts} | {"--help"}
+    elif words:  # a command that is only named needs no argument
         command.make_context(line, words, resilient_parsing=words == ["--help"]).close()
 
 

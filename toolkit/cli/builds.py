@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import (
+    BuildArgument,
     JsonOption,
     ProjectOption,
     StoreOption,
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from toolkit.core.events import CleanVerified
     from toolkit.core.progress import Attempt, Progress
     from toolkit.store import BuildRow
-
-BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
 
 
 def register(cli: typer.Typer) -> None:
@@ -83,8 +83,12 @@ def status(
 def builds(
     as_json: JsonOption = False,
     held: Annotated[bool, typer.Option("--held", help="Only builds that wait for a person.")] = False,
-    pipeline: Annotated[str | None, typer.Option(help="Only builds of this pipeline.")] = None,
-    target: Annotated[str | None, typer.Option(help="Only builds for this target.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="Only builds of this pipeline.", autocompletion=completing.pipelines)
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Only builds for this target.", autocompletion=completing.targets)
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest so many.")] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
@@ -165,7 +169,7 @@ def history(
 
 def logs(
     build: BuildArgument = None,
-    state: Annotated[int | None, typer.Option(min=0, help="Only this state.")] = None,
+    state: Annotated[int | None, typer.Option(min=0, help="Only this state.", autocompletion=completing.states)] = None,
     attempt: Annotated[int | None, typer.Option(min=1, help="Only this attempt at it; else the last one.")] = None,
     project: ProjectOption = None,
     store: StoreOption = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import (
     JsonOption,
     ProjectOption,
@@ -81,7 +82,9 @@ def import_(
 def export(
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Else stdout.")] = None,
     parquet: Annotated[str | None, typer.Option(metavar="DIR", help="Write the tables as Parquet files there.")] = None,
-    build: Annotated[str | None, typer.Option(metavar="ID", help="Only this build.")] = None,
+    build: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this build.", autocompletion=completing.builds)
+    ] = None,
     otlp: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Send traces to this OpenTelemetry collector; `env`: to the one in OTEL_…."),

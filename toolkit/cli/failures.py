@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.data import tables_of
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
 from toolkit.core.words import how_many
@@ -36,7 +37,9 @@ def classify(
         int | None, typer.Option(metavar="N", help="How the command ended; of a rule, what it asks for.")
     ] = None,
     signal: Annotated[int | None, typer.Option(metavar="N", help="The signal that ended it.")] = None,
-    state: Annotated[int | None, typer.Option(metavar="CODE", help="The state that failed.")] = None,
+    state: Annotated[
+        int | None, typer.Option(metavar="CODE", help="The state that failed.", autocompletion=completing.states)
+    ] = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Classify each line on its own; a JSON object a line.")
     ] = False,

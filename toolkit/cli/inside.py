@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import ProjectOption, StoreOption
 from toolkit.cli.resuming import ForceOption, FromOption, OnlyOption, ThroughOption
 
@@ -20,15 +21,24 @@ def register(cli: typer.Typer) -> None:
 def run(
     command: Annotated[list[str] | None, typer.Argument(metavar="[--] COMMAND...", help="The build.")] = None,
     build: Annotated[
-        str | None, typer.Option(metavar="ID", help="Continue this build; `new` always begins one.")
+        str | None,
+        typer.Option(
+            metavar="ID", help="Continue this build; `new` always begins one.", autocompletion=completing.builds
+        ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the image is for; links start-overs.")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="What the image is for; links start-overs.", autocompletion=completing.targets
+        ),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="Note this with the build; repeatable.")
     ] = None,
-    phase: Annotated[str | None, typer.Option(metavar="PHASE", help="Another phase than toolkit.toml's.")] = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(metavar="PHASE", help="Another phase than toolkit.toml's.", autocompletion=completing.phases),
+    ] = None,
     limits: Annotated[
         bool, typer.Option("--limits", help="Obey `timeout` and `stall` of toolkit.toml in track-only, too.")
     ] = False,

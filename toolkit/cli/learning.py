@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.data import must_be_known, prices_of, tables_of, watch_over
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json
 from toolkit.cli.progress import telling
@@ -27,8 +28,10 @@ def report(
     markdown: Annotated[str | None, typer.Option(metavar="FILE", help="Write Markdown there; - is stdout.")] = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write one self-contained page there.")] = None,
     since: Annotated[str | None, typer.Option(metavar="30d", help="Only what began since so long ago.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="Only this pipeline.")] = None,
-    target: Annotated[str | None, typer.Option(help="Only this target.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="Only this pipeline.", autocompletion=completing.pipelines)
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Only this target.", autocompletion=completing.targets)] = None,
     compare: Annotated[str | None, typer.Option(metavar="30d..60d", help="Compare with an earlier time.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="DIR", help="Write every table as CSV there.")] = None,
     parquet: Annotated[str | None, typer.Option(metavar="DIR", help="Write every table as Parquet there.")] = None,
@@ -103,10 +106,15 @@ def report(
 
 def recommend(
     as_json: JsonOption = False,
-    explain: Annotated[int | None, typer.Option(metavar="STATE", help="Everything about one state.")] = None,
+    explain: Annotated[
+        int | None, typer.Option(metavar="STATE", help="Everything about one state.", autocompletion=completing.states)
+    ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the rules into toolkit.toml.")] = False,
     pipeline: Annotated[
-        str | None, typer.Option(help="For this pipeline; else the one with the most failures.")
+        str | None,
+        typer.Option(
+            help="For this pipeline; else the one with the most failures.", autocompletion=completing.pipelines
+        ),
     ] = None,
     project: ProjectOption = None,
     store: StoreOption = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.errors import NotFound, NothingRecorded
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ StoreOption = Annotated[
     typer.Option(
         "--store", metavar="URL", envvar="TOOLKIT_STORE", help="The history: sqlite:///PATH or postgresql://…; else "
         ".toolkit/history.db in the project."
+    ),
+]  # fmt: skip
+BuildArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[BUILD]", help="The build's id; else the latest build.", autocompletion=completing.builds
     ),
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, history_of, open_project, print_json, row_of
+from toolkit.cli import completing
+from toolkit.cli.opening import (
+    BuildArgument,
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    history_of,
+    open_project,
+    print_json,
+    row_of,
+)
 from toolkit.errors import UsageError
 from toolkit.supervise import wishes
 
@@ -15,7 +25,6 @@ if TYPE_CHECKING:
     from toolkit.core.progress import Progress
     from toolkit.supervise.wishes import Wish
 
-BuildArgument = Annotated[str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the latest build.")]
 NoteOption = Annotated[str | None, typer.Option("--note", "-m", metavar="TEXT", help="Why; kept in the history.")]
 
 
@@ -105,7 +114,9 @@ def _tell(what: str) -> None:
 
 def skip(
     build: BuildArgument = None,
-    state: Annotated[int | None, typer.Option(min=0, help="The state that was done by hand.")] = None,
+    state: Annotated[
+        int | None, typer.Option(min=0, help="The state that was done by hand.", autocompletion=completing.states)
+    ] = None,
     note: NoteOption = None,
     as_json: JsonOption = False,
     project: ProjectOption = None,

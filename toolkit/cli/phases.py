@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import (
     JsonOption,
     ProjectOption,
@@ -189,7 +190,10 @@ def ready(
 
 @phase.command()
 def explain(
-    state: Annotated[int, typer.Option("--state", min=0, metavar="CODE", help="The state that fails.")],
+    state: Annotated[
+        int,
+        typer.Option("--state", min=0, metavar="CODE", help="The state that fails.", autocompletion=completing.states),
+    ],
     failure: Annotated[
         str, typer.Option(metavar="SIGNATURE", help="The failure's signature or class, such as net.timeout.")
     ],

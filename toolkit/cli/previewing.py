@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
 from toolkit.core.words import how_many
 from toolkit.errors import UsageError
@@ -16,21 +17,33 @@ if TYPE_CHECKING:
     from toolkit.project import Project
 
 PhaseArgument = Annotated[
-    str, typer.Argument(metavar="PHASE", help="track-only, selective-retry or full-resume; or 1, 2, 3.")
+    str,
+    typer.Argument(
+        metavar="PHASE",
+        help="track-only, selective-retry or full-resume; or 1, 2, 3.",
+        autocompletion=completing.phases,
+    ),
 ]
 
 
 def preview(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[PHASE]", help="As in `phase set`; with --policy alone it is selective-retry."),
+        typer.Argument(
+            metavar="[PHASE]",
+            help="As in `phase set`; with --policy alone it is selective-retry.",
+            autocompletion=completing.phases,
+        ),
     ] = None,
     policy: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Take rules, strategies, budget and states from this file."),
     ] = None,
     as_json: JsonOption = False,
-    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline; else the one that fails most.")] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(help="Of this pipeline; else the one that fails most.", autocompletion=completing.pipelines),
+    ] = None,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import (
     JsonOption,
     ProjectOption,
@@ -26,10 +27,21 @@ if TYPE_CHECKING:
     from toolkit.supervise.planning import Plan
 
 FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="CODE", help="Run this state and all behind it; reuse those before it.")
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="CODE",
+        help="Run this state and all behind it; reuse those before it.",
+        autocompletion=completing.states,
+    ),
 ]
-ThroughOption = Annotated[str | None, typer.Option("--through", metavar="CODE", help="Stop when this state is done.")]
-OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CODE", help="Run this one state.")]
+ThroughOption = Annotated[
+    str | None,
+    typer.Option("--through", metavar="CODE", help="Stop when this state is done.", autocompletion=completing.states),
+]
+OnlyOption = Annotated[
+    str | None, typer.Option("--only", metavar="CODE", help="Run this one state.", autocompletion=completing.states)
+]
 ForceOption = Annotated[
     bool,
     typer.Option("--force", help="With --from or --only: reuse what completed before, even if it no longer holds."),
@@ -44,7 +56,12 @@ def register(cli: typer.Typer) -> None:
 
 def plan(
     build: Annotated[
-        str | None, typer.Argument(metavar="[BUILD]", help="The build's id; else the one that `resume` would take.")
+        str | None,
+        typer.Argument(
+            metavar="[BUILD]",
+            help="The build's id; else the one that `resume` would take.",
+            autocompletion=completing.builds,
+        ),
     ] = None,
     as_json: JsonOption = False,
     from_: FromOption = None,
@@ -84,7 +101,10 @@ def plan(
 
 def resume(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[BUILD] [-- COMMAND...]", help="The build's id; another command.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[BUILD] [-- COMMAND...]", help="The build's id; another command.", autocompletion=completing.builds
+        ),
     ] = None,
     from_: FromOption = None,
     through: ThroughOption = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli import completing
 from toolkit.cli.opening import ProjectOption, StoreOption, must_be_there, open_project, print_json
 from toolkit.errors import NothingRecorded, UsageError
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from toolkit.project import Project
 
 BuildArgument = Annotated[
-    str | None, typer.Argument(metavar="[BUILD]", help="Only this build, until it ends; else all that run or are held.")
+    str | None,
+    typer.Argument(
+        metavar="[BUILD]",
+        help="Only this build, until it ends; else all that run or are held.",
+        autocompletion=completing.builds,
+    ),
 ]
 
 
