@@ -314,9 +314,10 @@ def _decided(learnt: Learnt, best: Answer, sure: Answer) -> tuple[Action, Answer
 
 
 def _confidence(action: str, answer: Answer) -> float:
-    """Give how sure the action is: the chance that it gains, or for a start-over that nothing else does."""
-    gains = float((answer.gain > 0).mean())
-    return round(1 - gains if action == "start-over" else gains, 3)
+    """Give how sure the action is: the chance that it gains, or for a start-over that nothing else gains much."""
+    if action == "start-over":
+        return round(float((answer.gain <= _NEGLIGIBLE).mean()), 3)
+    return round(float((answer.gain > 0).mean()), 3)
 
 
 def _spread(learnt: Learnt, builds: int) -> np.ndarray:
