@@ -21,6 +21,7 @@ from toolkit.cli import (
     projects,
     resuming,
     watching,
+    why,
 )
 from toolkit.cli.light import told
 from toolkit.cli.summaries import Summaries
@@ -36,7 +37,9 @@ cli = typer.Typer(
     name="toolkit", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )  # fmt: skip
-for group in (projects, phases, inside, resuming, builds, watching, people, learning, failures, data, doctor, demo):
+for group in (
+    projects, phases, inside, resuming, builds, why, watching, people, learning, failures, data, doctor, demo,
+):  # fmt: skip
     group.register(cli)
 
 
