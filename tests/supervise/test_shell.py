@@ -108,6 +108,38 @@ def test_exit_codes_come_through(shell: list[str], tmp_path: Path) -> None:
     assert ("end", "9", "42") in told(asked)
 
 
+def test_a_name_has_any_number_of_words(shell: list[str], tmp_path: Path) -> None:
+    """What stands before the first `--` is the name; what stands behind it is the step, dashes included."""
+    script = """set -eu
+state 1 -- echo a
+state 2 two -- echo b
+state 3 two words -- echo c -- d
+state 4 a:-- --: 'in  quotes' -- echo e
+state 5 '' -- echo f
+state 6 -- echo -- g"""
+    with supervisor(tmp_path, tracked) as (environment, asked):
+        assert run(shell, script, environment) == (0, "a\nb\nc -- d\ne\nf\n-- g\n", "")
+    names = [each.text for each in asked if each.verb == "begin"]
+    assert names == ["", "two", "two words", "a:-- --: in  quotes", "", ""]
+
+
+def test_a_state_without_a_step_is_refused(shell: list[str], tmp_path: Path) -> None:
+    """Without a command, or without the dashes before it, nothing begins, and the helper says how it is used."""
+    usage = "state: usage: state CODE [NAME] -- COMMAND [ARGUMENT]...\n"
+    with supervisor(tmp_path, tracked) as (environment, asked):
+        for wrong in (
+            "state",
+            "state 5",
+            "state 5 --",
+            "state 5 a --",
+            "state 5 a b --",
+            "state 5 echo a",
+            "state -- a",
+        ):
+            assert run(shell, f"{wrong}; echo $?", environment) == (0, "2\n", usage)
+    assert not asked
+
+
 def test_stdin_belongs_to_the_step(shell: list[str], tmp_path: Path) -> None:
     """A step reads the script's own standard input."""
     with supervisor(tmp_path, tracked) as (environment, _):
