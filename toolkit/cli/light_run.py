@@ -45,7 +45,7 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
             raise
         _go_on_unrecorded(command, str(error))
     try:
-        ended = _runs(runner, options)
+        runner, ended = _runs(runner, options)
     except CannotSupervise as error:
         if project.acts(wanted.override) or not command:
             raise
@@ -103,8 +103,8 @@ def _let_go(ended: Ended) -> None:
             signal.signal(number, lambda *_: die_like(ended))
 
 
-def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
-    """Run the build, and again as often as it is to go on by itself; gives how the last run ended."""
+def _runs(runner: Runner, options: Mapping[str, Any]) -> tuple[Runner, Ended]:
+    """Run the build, and again as often as it is to go on by itself; gives the last run, and how it ended."""
     from toolkit.supervise.runner import Runner, warn
     from toolkit.supervise.signals import pause
 
@@ -122,22 +122,23 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> Ended:
         try:
             runner.after(ended)
             following = runner.next_run(ended)
+            if following is None or (following.reason == "start-over" and restarts == 0):
+                runner.farewell(ended)
+                return runner, ended
         except Exception as error:  # noqa: BLE001 - the build has its end; what we fail to add to it is a hole
             runner.ledger.trouble(str(error))
-            return ended
-        if following is None or (following.reason == "start-over" and restarts == 0):
-            runner.farewell(ended)
-            return ended
+            return runner, ended
         at = following.state
         restarts -= following.reason == "start-over"
         pause(following.wait)
         wanted = wanted.but(build=runner.ledger.build, reason=following.reason)
         try:
             runner = Runner(project, runner.store, wanted, _phases)
-        except ToolkitError as error:
+        except (ToolkitError, OSError) as error:
             warn(f"the build cannot go on by itself: {error}")
-            runner.farewell(ended)
-            return ended
+            with contextlib.suppress(Exception):  # as above
+                runner.farewell(ended)
+            return runner, ended
 
 
 def _project(options: Mapping[str, Any]) -> Project:

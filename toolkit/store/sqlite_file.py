@@ -234,9 +234,15 @@ def _connect(path: str, *, read_only: bool, wait_seconds: float) -> apsw.Connect
 
 def _marks(connection: apsw.Connection, path: str) -> tuple[int, int]:
     """Give application id and schema version; StoreDamaged when the database belongs to something else."""
-    found: list[Any] = connection.execute(LOOK).fetchall()
-    ours, version = found[0]
-    if ours != APPLICATION_ID and connection.execute(TABLES).fetchall() != [(0,)]:
+    connection.execute("begin")  # both looks see the same moment: somebody may be creating it
+    try:
+        found: list[Any] = connection.execute(LOOK).fetchall()
+        ours, version = found[0]
+        foreign = ours != APPLICATION_ID and connection.execute(TABLES).fetchall() != [(0,)]
+    finally:
+        if connection.in_transaction:
+            connection.execute("rollback")
+    if foreign:
         raise StoreDamaged(
             f"{path} is a database of another program, not a history",
             hint="Name another store with --store. The file was left untouched.",

@@ -161,7 +161,8 @@ class Decider:
                     shadow=self._phases.shadow(situation, self.project.policy, phase),
                 )
             )
-        if isinstance(action, Hold) and not progress.held:
+        stands = self._ledger.progress  # people may have spoken meanwhile
+        if isinstance(action, Hold) and not (stands.held or stands.abandoned):
             self._ledger.record(self._ledger.fact(ev.BuildHeld, state=failed.state, reason=action.reason))
             self._herald.held()
         if situation.breaker != "closed" and action.name in {"wait", "retry"}:

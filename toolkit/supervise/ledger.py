@@ -10,14 +10,18 @@ from toolkit.core.progress import Progress, apply
 from toolkit.errors import BuildLeased
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from toolkit.core.progress import Attempt
     from toolkit.store import Writer
 
+    First = Callable[[Progress], Sequence[ev.Event]]
+
 PATIENCE_SECONDS = 30.0
 """After trouble the store is asked again only so often: each asking may cost its whole time-out."""
 MOST_KEPT = 10_000
+ROUNDS = 3
+"""So often the writing is taken back from people who speak at the same moment."""
 
 
 class Ledger:
@@ -46,6 +50,8 @@ class Ledger:
         self._lost = ""
         self.on_lost: Callable[[], None] | None = None
         self.on_trouble: Callable[[], None] | None = None
+        self.retake: Callable[[First], Writer] | None = None
+        """Takes the writing back once the run has ended, and begins with the facts that it is given."""
         self._writer = writer
         self._host = host
         self._warn = warn
@@ -149,6 +155,8 @@ class Ledger:
         try:
             self._writer.append(*self._kept)
         except BuildLeased as error:
+            if not self._writer.progress.run_open:
+                return self._add_behind(error)
             if self.progress.lease is None:
                 self.trouble(str(error))
             else:
@@ -161,6 +169,32 @@ class Ledger:
         self._kept.clear()
         self.progress = self._writer.progress
         return True
+
+    def _add_behind(self, error: Exception) -> bool:
+        """Our run has ended, and somebody has spoken about the build since: what we still know of it goes behind that.
+
+        Once somebody runs the build again it is too late.
+        """
+        retake = self.retake
+        for _ in range(ROUNDS if retake is not None else 0):
+            try:
+                self._writer = retake(self._behind) if retake is not None else self._writer
+            except BuildLeased as again:
+                error = again
+            except Exception as trouble:  # noqa: BLE001 - as in `flush`
+                error = trouble
+                break
+            else:
+                self._kept.clear()
+                self.progress = self._writer.progress
+                return True
+        self.trouble(str(error))
+        return False
+
+    def _behind(self, seen: Progress) -> Sequence[ev.Event]:
+        if seen.run_open or seen.run != self.run:
+            raise BuildLeased(f"build {self.build} is being run again")
+        return tuple(self._kept)
 
     def is_whole(self) -> bool:
         """Tell, at the end, whether the history has everything; what it has not is offered once more."""

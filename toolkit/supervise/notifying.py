@@ -50,8 +50,15 @@ class Herald:
             self._tell("hold", lambda: hold_notice(progress, state, host=HERE, directory=_here()))
 
     def failed(self) -> None:
-        """The build has failed, and nothing of ours goes on with it."""
-        self._tell("failure", lambda: failure_notice(self._ledger.progress, host=HERE, directory=_here()))
+        """The build has failed, and nothing of ours goes on with it; whoever took it in hand since then knows."""
+
+        def notice() -> Notice | None:
+            ours, stands = self._ledger.progress, self._store.progress(self._ledger.build)
+            if stands.held or stands.abandoned or stands.run != ours.run:
+                return None
+            return failure_notice(ours, host=HERE, directory=_here())
+
+        self._tell("failure", notice)
 
     def broken(self, failed: Attempt) -> None:
         """Retries of a signature wait, or one probes for all."""

@@ -81,6 +81,8 @@ class Runner:
         redactor = Redactor(os.environ, project.redact.patterns)
         phase = writer.progress.phase or wanted.phase
         self.ledger = Ledger(writer, phase=phase, host=HERE, warn=warn, clean=redactor.text)
+        build = self.ledger.build
+        self.ledger.retake = lambda first: store.writer(build, replacing=store.lease(build).token, first=first)
         self._phases = phases
         self._rereader = Rereader(project)
         self._herald: Herald | None = None

@@ -68,6 +68,7 @@ class Wire:
         self._owners: dict[int, int] = {}
         self._may_be_spared = False
         self._lock = -1
+        self._closing = threading.Lock()
         try:
             self.descriptors = _contiguous(self.directory)
             for slot in range(len(self.descriptors), SLOTS + 1):
@@ -159,17 +160,18 @@ class Wire:
         timer.start()
 
     def _ask(self, line: bytes) -> None:
-        if self.descriptors:
-            os.write(self.descriptors[0], line)
+        with self._closing:
+            if self.descriptors:
+                os.write(self.descriptors[0], line)
 
     def close(self, *, leave_traces: bool = False) -> None:
         """Close the descriptors (whoever waits reads the end of the file) and remove the directory.
 
         Traces are left where the history does not have everything: they say so to whoever resumes the build.
         """
-        for descriptor in self.descriptors:
-            os.close(descriptor)
-        self.descriptors = []
+        with self._closing:  # a wait that is over just now must not write into what has our number next
+            _close_all(self.descriptors)
+            self.descriptors = []
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

@@ -1,0 +1,94 @@
+"""What is still known of a run after its end is recorded, also when people have spoken about the build meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit.core import events as ev
+from toolkit.store import open_store
+from toolkit.supervise import wishes
+from toolkit.supervise.holder import this_process
+from toolkit.supervise.ledger import Ledger, now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from toolkit.core.progress import Progress
+    from toolkit.store import Store, Writer
+
+BUILD = "b-0001"
+
+
+def started(run: int, lease: float | None = None) -> ev.RunStarted:
+    return ev.RunStarted(build=BUILD, ts_ms=now_ms(), run=run, holder=this_process(), lease=lease)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an empty store."""
+    kept = open_store(f"sqlite:///{tmp_path}/history.db")
+    yield kept
+    kept.close()
+
+
+class Ran:
+    """A run whose only state has failed, and whose supervisor has not said yet what the failure was."""
+
+    def __init__(self, store: Store, lease: float | None) -> None:
+        self.said: list[str] = []
+        self._store = store
+        writer = store.begin(lambda build: (ev.BuildBegun(build=build, ts_ms=now_ms()), started(1, lease)))
+        self.ledger = Ledger(writer, phase="selective-retry", host="here", warn=self.said.append)
+        self.ledger.retake = self._retake
+        self.ledger.start(5, "kickstart")
+        self.ledger.fail(self.ledger.progress.open_attempts()[0], "exit code 7", exit_code=7)
+        self.ledger.end("failed", exit_code=7)
+
+    def _retake(self, first: Callable[[Progress], Sequence[ev.Event]]) -> Writer:
+        return self._store.writer(BUILD, replacing=self._store.lease(BUILD).token, first=first)
+
+    def diagnosed(self) -> None:
+        """Say what it was."""
+        fact = self.ledger.fact(
+            ev.FailureDiagnosed, state=5, attempt=1, failure_class="network", signature="net.timeout"
+        )
+        self.ledger.record(fact)
+
+
+@pytest.mark.parametrize("lease", [None, 30.0], ids=["tracked", "leased"])
+def test_people_may_speak_before_a_failure_is_diagnosed(store: Store, lease: float | None) -> None:
+    """A hold right after the end of a run is kept, and so is what the supervisor finds out later; nobody is warned."""
+    ran = Ran(store, lease)
+    wishes.say(store, BUILD, wishes.hold("alice", "looking"))
+    ran.diagnosed()
+    wishes.say(store, BUILD, wishes.abandon("alice", None))
+    ran.ledger.record(ran.ledger.fact(ev.Notified, about="failure", incident="x"))
+
+    assert (ran.said, ran.ledger.degraded, ran.ledger.is_lost(), ran.ledger.is_whole()) == ([], False, False, True)
+    assert [each.kind for each in store.events(BUILD)][-4:] == [
+        "build_held", "failure_diagnosed", "build_abandoned", "notified"
+    ]  # fmt: skip
+    stands = store.progress(BUILD)
+    assert (stands.attempts[0].failure_class, stands.abandoned) == ("network", True)
+    assert ran.ledger.progress == stands
+
+
+@pytest.mark.parametrize("lease", [None, 30.0], ids=["tracked", "leased"])
+def test_what_runs_again_is_not_written_into(store: Store, lease: float | None) -> None:
+    """Once another run has begun it alone records, and whoever is late says so once."""
+    ran = Ran(store, lease)
+
+    def next_run(seen: Progress) -> Sequence[ev.Event]:
+        return (started(seen.run + 1, lease),)
+
+    other = store.writer(BUILD, replacing=store.lease(BUILD).token, first=next_run)
+    ran.diagnosed()
+    ran.diagnosed()
+
+    assert ran.said == [f"recording is in trouble, the build goes on: build {BUILD} is being run again"]
+    assert ran.ledger.is_whole() is False
+    other.append(ev.RunEnded(build=BUILD, ts_ms=now_ms(), run=2, outcome="completed"))
+    assert [each.kind for each in store.events(BUILD)][-2:] == ["run_started", "run_ended"]
