@@ -26,7 +26,7 @@ class Shell:
         """Type `toolkit …`; gives exit code (negative for a signal), stdout and stderr."""
         ended = subprocess.run(
             [sys.executable, "-m", "toolkit", *arguments], cwd=self.folder, env={**self.environment, **environment},
-            input=stdin, capture_output=True, text=True, timeout=120, check=False,
+            input=stdin, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         return ended.returncode, ended.stdout, ended.stderr
 

@@ -143,7 +143,7 @@ def test_a_graceful_stop_is_interrupted(shell: Shell) -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == "up\n"
         running.terminate()
-        assert running.wait(20) == -signal.SIGTERM
+        assert running.wait(60) == -signal.SIGTERM
     assert shell.json("status")["status"] == "interrupted"
 
 
@@ -158,7 +158,7 @@ def test_a_killed_supervisor_is_found_out(shell: Shell) -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == "up\n"
         running.kill()
-        running.wait(20)
+        running.wait(60)
     assert shell.json("status")["status"] == "interrupted"
     assert shell.statuses("b-0001") == [(5, "started", 1), (5, "interrupted", 1)]
 
@@ -190,7 +190,7 @@ def test_a_run_is_over_when_its_supervisor_has_written_down_why(shell: Shell) ->
     assert (code, f"build b-0001 is being run by process {first.pid}" in error) == (6, True)
     first.send_signal(signal.SIGCONT)
     (shell.folder / "go").touch()
-    assert (first.communicate(timeout=30)[1], first.returncode) == ("", 1)
+    assert (first.communicate(timeout=60)[1], first.returncode) == ("", 1)
     builds = {each["build"]: (each["runs"], each["status"]) for each in shell.json("builds")["builds"]}
     assert builds == {"b-0001": (1, "failed"), "b-0002": (1, "completed")}
 

@@ -40,7 +40,7 @@ state 20 two -- two
 three() { echo three >>effects; }
 state 30 three -- three
 """
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 PIPELINE = """

@@ -120,7 +120,7 @@ def test_a_server_that_stays_away_costs_patience_only(server: Server, url: str) 
             began = time.monotonic()
             with pytest.raises(StoreUnavailable, match="cannot use the store at"):
                 note(writer, "lost")
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 30
         finally:
             server.start()
         note(writer, "kept")

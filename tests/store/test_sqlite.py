@@ -206,7 +206,7 @@ def test_a_stopped_holder_costs_patience_only(file: Path) -> None:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match=r"kept the store from writing for 0\.3 s"):
             store.begin(lambda name: history(build=name))
-        assert 0.25 < time.monotonic() - began < 3
+        assert 0.25 < time.monotonic() - began < 30
         assert len(store.builds()) == BUILDS
     with closing(open_store(url(file))) as store:
         store.begin(lambda name: history(build=name))

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TOOLKIT = f"{Path(sys.executable).with_name('toolkit')}"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 BECOMING = f"{sys.executable} -I {Path(__file__).with_name('wrap.py')}"
 COLUMNS, ROWS = 80, 24
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHON": sys.executable}

@@ -45,7 +45,7 @@ class Telling:
     def request(self, payload: bytes) -> None:
         self.heard.append(("request", payload.decode()))
         if payload == b"limit":
-            self.control.limit(timeout=self.asked["timeout"], stall=None, grace=0.5)
+            self.control.limit(timeout=self.asked["timeout"], stall=None, grace=self.asked.get("grace", 0.5))
 
     def trouble(self, what: str) -> None:
         self.heard.append(("trouble", what))

@@ -287,5 +287,5 @@ def test_a_supervisor_that_dies_lets_go(shell: list[str], tmp_path: Path) -> Non
         script = "set -e\nstate 5 x -- echo still\nstate 6 x -- echo going"
         assert run(shell, script, {**os.environ, "TOOLKIT_WIRE": address}) == (0, "still\ngoing\n", "")
     finally:
-        dying.wait(10)
+        dying.wait(60)
         dying.stdout.close()
