@@ -17,6 +17,7 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,11 +82,12 @@ def scene(script: str, folder: Path, wrapper: str, *, stdin: bytes = b"", execut
     return Seen(process.returncode, _anonymous(process.stdout), _anonymous(process.stderr), files)
 
 
-def both(script: str, folder: Path, *, phase: str = "track-only") -> tuple[Seen, Seen]:
+def both(script: str, folder: Path, *, phase: str = "track-only", executable: str = "bash") -> tuple[Seen, Seen]:
     """Give what is seen of the bare and of the wrapped scene, played at the same time."""
+    play = partial(scene, script, executable=executable)
     with ThreadPoolExecutor() as pool:
-        bare = pool.submit(scene, script, folder / "bare", "")
-        wrapped = pool.submit(scene, script, folder / "wrapped", toolkit_run(folder / "wrapped", phase))
+        bare = pool.submit(play, folder / "bare", "")
+        wrapped = pool.submit(play, folder / "wrapped", toolkit_run(folder / "wrapped", phase))
         return bare.result(), wrapped.result()
 
 

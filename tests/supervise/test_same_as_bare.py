@@ -55,6 +55,12 @@ import socket, subprocess, sys
 a, b = socket.socketpair()
 p = subprocess.Popen(sys.argv[1:], stdout=b); b.close(); a.recv(10); a.close(); print(p.wait())' \
 $W sh -c 'echo 123456789; sleep 0.4; echo a; echo b >&2'""",
+    "a socket that is left behind": """$PYTHON -c '
+import os, socket, subprocess, sys
+a, b = socket.socketpair()
+p = subprocess.Popen(sys.argv[1:], stdout=b); b.close(); print(p.wait()); os.close(os.open("go", os.O_CREAT))
+print(b"".join(iter(lambda: a.recv(65536), b"")))' \
+$W sh -c '(until [ -e go ]; do sleep 0.01; done; echo late; echo $? > f) & echo up; exit 3'; cat f""",
     "closed stdout": "$W sh -c 'echo x; echo $? >&2' >&-",
     "closed stderr": "$W sh -c 'echo x >&2; echo $?' 2>&-",
     "all closed": "$W sh -c 'echo a > f; ls -l /proc/self/fd | wc -l >> f' <&- >&- 2>&-; cat f",

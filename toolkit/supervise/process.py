@@ -39,6 +39,7 @@ from toolkit.supervise.spawn import (
     CannotSupervise,
     CommandNotRunnable,
     as_started_by_a_shell,
+    as_started_by_systemd,
     environment,
     execute,
     resolve,
@@ -129,7 +130,7 @@ def supervise(  # noqa: PLR0913 - each is a choice of its own
     try:
         signals.install(terminal=any(channel.terminal for channel in channels))
         places = {target: channel.inlet for channel in channels for target in channel.targets}
-        shown = as_started_by_a_shell(variables, program)
+        shown = as_started_by_systemd(as_started_by_a_shell(variables, program), places)
         pid = spawn(program, command, shown, places=places, signals=signals, cwd=cwd)
     except (CommandNotRunnable, OSError) as error:
         signals.restore()

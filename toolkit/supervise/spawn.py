@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 NOT_FOUND = 127
 NOT_RUNNABLE = 126
 DEFAULT_PATH = "/bin:/usr/bin"
+NAMING_A_PROCESS = frozenset({"LISTEN_PID", "WATCHDOG_PID", "SYSTEMD_EXEC_PID"})
+"""What systemd says to the process that it started, and to no other."""
+NAMING_AN_OUTPUT = "JOURNAL_STREAM"
+"""Device and inode of the output that systemd connected to its journal."""
 SHELL = "/bin/sh"
 
 
@@ -82,6 +86,15 @@ def as_started_by_a_shell(variables: Environment, program: str) -> Environment:
     return Environment(
         [(name, program if name == "_" and value in ours else value) for name, value in variables.variables]
     )
+
+
+def as_started_by_systemd(variables: Environment, outputs: Mapping[int, int]) -> Environment:
+    """Name the child's output where systemd named ours: `outputs` maps descriptors of the child to what they become."""
+    told = variables.get(NAMING_AN_OUTPUT)
+    for theirs, ours in outputs.items() if told else ():
+        if _device_and_inode(theirs) == told:
+            return _with(variables, {NAMING_AN_OUTPUT: _device_and_inode(ours)})
+    return variables
 
 
 def resolve(command: Sequence[str], environ: Mapping[str, str], cwd: str | None = None) -> str:
@@ -163,12 +176,28 @@ def _become(  # noqa: PLR0913, PLR0917 - the same
         if cwd is not None:
             os.chdir(cwd)
         give_back()
+        environ = _as_addressed_to(environ, os.getppid())
         signal.pthread_sigmask(signal.SIG_SETMASK, signals.original_mask)
         execute(program, command, environ)
     except OSError as error:
         os.write(tell, str(error.errno).encode())
     finally:
         os._exit(NOT_FOUND)
+
+
+def _as_addressed_to(variables: Environment, them: int) -> Environment:
+    """Name this process where systemd named the one whose place it takes."""
+    here = str(os.getpid())
+    return _with(variables, {name: here for name in NAMING_A_PROCESS if variables.get(name) == str(them)})
+
+
+def _with(variables: Environment, changed: Mapping[str, str]) -> Environment:
+    return Environment([(name, changed.get(name, value)) for name, value in variables.variables])
+
+
+def _device_and_inode(fd: int) -> str:
+    status = os.fstat(fd)
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def _inherited() -> list[tuple[str, str]]:

@@ -160,6 +160,12 @@ class Channel:
             else:
                 self.pending[0] = self.pending[0][written:]
 
+    def break_off(self) -> None:
+        """Close it for everybody, the standby too: nobody writes any more, or nobody will ever read."""
+        if self.kind == "socket":
+            self._shut_down()
+        self.close()
+
     def _shut_down(self) -> None:
         """Closing a socket with unread bytes in it would give the build a reset instead of a broken pipe."""
         import socket
@@ -176,13 +182,11 @@ class Channel:
             self.inlet = -1
 
     def close(self) -> None:
-        """Let go of both ends."""
+        """Let go of both ends; whoever else holds them goes on."""
         self.close_inlet()
         if self.open:
             self.open = False
             self.pending.clear()
-            if self.kind == "socket":
-                self._shut_down()
             os.close(self.source)
             self.outlet.close()
 
@@ -309,7 +313,7 @@ class Copier:
         del self._outlets[channel.outlet.fd]
         self._poll.unregister(channel.outlet.fd)
         self.open.remove(channel)
-        channel.close()
+        channel.break_off()
         self._ended(channel)
 
 
