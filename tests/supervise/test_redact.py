@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.supervise.redact import LONGEST_HELD, MASK, SCANNER_FROM, Redactor
+from toolkit.supervise.redact import LONGEST_HELD, MASK, SCANNER_FROM, SLICE, Redactor
 
 ENVIRON = {
     "DEPLOY_TOKEN": "hunter2-hunter2",
@@ -125,3 +125,12 @@ def test_floods_are_cleaned_alike() -> None:
 
     assert kept == streamed(Redactor(ENVIRON), block) * blocks
     assert not any(token.encode() in kept for token in TOKENS)
+
+
+def test_a_burst_is_looked_at_a_few_lines_at_a_time() -> None:
+    """While an expression looks at text, no other thread runs: it never looks at much at once, and finds as much."""
+    lines = [b"%d hunter2-hunter2\n" % number for number in range(SCANNER_FROM // 30)]
+    pieces = Redactor(ENVIRON).feed(1, b"".join(lines))
+
+    assert b"".join(map(bytes, pieces)) == b"".join(lines).replace(b"hunter2-hunter2", MASK)
+    assert max(map(len, pieces)) < 2 * SLICE

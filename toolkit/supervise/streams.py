@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PIECE = 1 << 20
-"""Bytes read at once; as much as a pipe may hold without privileges."""
+"""Bytes read at once in a flood; as much as a pipe may hold without privileges."""
+SMALL_PIECE = 1 << 16
+"""Bytes read at once else: to make room for a whole piece takes longer than to read a line and write it."""
 ATOMIC = 4096
 """Bytes that a pipe which polls writable takes without making the writer wait."""
 STDOUT, STDERR = 1, 2
@@ -98,6 +100,7 @@ class Channel:
         self.kind = kind
         self.pending: deque[memoryview] = deque()
         self.waiting = False
+        self._room = SMALL_PIECE
         self.terminal: Terminal | None = None
         self.open = True
         fd = targets[0]
@@ -120,7 +123,8 @@ class Channel:
     def read(self) -> bytes | None:
         """Give what the build has written, b"" when nobody can write any more, None when there is nothing now."""
         try:
-            data = os.read(self.source, PIECE)
+            data = os.read(self.source, self._room)
+            self._room = SMALL_PIECE if len(data) < SMALL_PIECE else PIECE
             if self.terminal is None:
                 return data
         except BlockingIOError:
