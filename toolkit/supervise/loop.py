@@ -31,7 +31,7 @@ FILES_SECONDS = 0.5
 LARGEST_REQUESTS = 1 << 16
 CLOSED_SECONDS = 0.05
 """How long we keep an output that the build closed: mostly that is the build's end, and we may have to warn."""
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 """How long the recorder may keep the interpreter while output waits for us."""
 
 

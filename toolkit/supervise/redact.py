@@ -23,7 +23,7 @@ OVERLAP = 4 << 10
 """How much of such a line stays held back: no secret found by shape is longer."""
 LONGEST_KEY = 32 << 10
 """Bytes after the head of a private key that are taken for it when no foot comes."""
-SCANNER_FROM = 1 << 20
+SCANNER_FROM = 1 << 19
 """Bytes after which loading a scanner pays."""
 MOST_HITS = 1000
 SLICE = 1 << 12
@@ -38,6 +38,7 @@ INNOCENT = re.compile(
 PLAIN_VALUES = frozenset({"enabled", "disabled", "required", "default", "always", "optional", "prompt"})
 
 WORD = rb"\b"
+WEB_TOKEN = rb"\beyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,1000}"
 SHAPES = (
     rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
     rb"\bgh[pousr]_[A-Za-z0-9]{36,251}\b",
@@ -46,7 +47,7 @@ SHAPES = (
     rb"\bxox[abeoprs]-[A-Za-z0-9-]{10,250}",
     rb"\bxapp-[0-9]-[A-Za-z0-9-]{10,250}",
     rb"\bhooks\.slack\.com/services/[A-Za-z0-9/_-]{20,100}",
-    rb"\beyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,1000}",
+    WEB_TOKEN,
     rb"\b(?:sk|rk)_live_[A-Za-z0-9]{16,128}\b",
     rb"\bnpm_[A-Za-z0-9]{36}\b",
     rb"\bdop_v1_[a-f0-9]{64}\b",
@@ -65,7 +66,7 @@ KEY_HEAD = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 KEY_FOOT = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 KEY_SIGN = b"PRIVATE KEY"
 OPEN_BOUND = re.compile(rb"\{(\d+),\d+\}")
-FINAL_BOUND = re.compile(rb"\{(\d+),\d+\}(?:\\b)?$")
+FINAL_BOUND = re.compile(rb"\{[1-9]\d*(?:,\d+)?\}(?:\\b)?$")
 
 Buffer = bytes | memoryview
 Hit = tuple[int, int]
@@ -222,8 +223,13 @@ def _secret_values(environ: Mapping[str, str]) -> set[bytes]:
 
 
 def _sign(source: bytes) -> bytes:
-    """Give an expression that matches on at least the same lines, quickly: without upper bounds or a way back."""
-    return OPEN_BOUND.sub(rb"{\1,}", FINAL_BOUND.sub(rb"{\1}", source.removeprefix(SCHEME)))
+    """Give an expression that matches on at least the same lines, and is made and looked for in a fraction of the time.
+
+    It knows neither upper bounds nor where words begin, and is content with the first of what has to follow at the end.
+    """
+    if source == WEB_TOKEN:
+        return rb"\.eyJ"
+    return OPEN_BOUND.sub(rb"{\1,}", FINAL_BOUND.sub(b"", source.removeprefix(SCHEME).removeprefix(WORD)))
 
 
 def _scanner(sources: list[bytes]) -> Callable[[Buffer], list[Hit] | None]:

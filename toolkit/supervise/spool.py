@@ -150,6 +150,8 @@ class Spool:
             self._lock.notify()
 
     def _flush_in_time(self) -> None:
+        with contextlib.suppress(Exception):  # whatever it is, who writes will say
+            import zstandard  # noqa: F401 - now, while the build is at work, rather than when it has ended
         with self._lock:
             while not self._closed:
                 if self._dirty_since is None:
