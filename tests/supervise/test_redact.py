@@ -26,6 +26,14 @@ TOKENS = [
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4fw",
     "AIza" + "S" * 35,
     "npm_" + "k" * 36,
+    "ASIA" + "A1B2" * 4,
+    "gho_" + "a1B2" * 9,
+    "glcbt-" + "x9_-" * 5,
+    "xapp-1-" + "A1B2" * 4,
+    "hooks.slack.com/services/" + "T0/B0/a1B2" * 2,
+    "rk_live_" + "a1B2" * 4,
+    "dop_v1_" + "a1b2" * 16,
+    "hvs." + "a1B2" * 6,
 ]
 
 
@@ -117,14 +125,14 @@ def test_floods_are_cleaned_alike() -> None:
     block = (
         line * 400
         + b"".join(b"token %b here\n" % token.encode() for token in TOKENS)
-        + b"https://u:pw1@h/\n"
+        + b"https://u:pw1@h/\nHTTP_AUTHORIZATION: Basic a1b2c3d4\n"
         + line * 400
     )
     redactor, blocks = Redactor(ENVIRON), 3 * SCANNER_FROM // len(block) + 2
     kept = streamed(redactor, *[block] * blocks)
 
     assert kept == streamed(Redactor(ENVIRON), block) * blocks
-    assert not any(token.encode() in kept for token in TOKENS)
+    assert not any(token.encode() in kept for token in [*TOKENS, "pw1", "a1b2c3d4"])
 
 
 def test_a_burst_is_looked_at_a_few_lines_at_a_time() -> None:
