@@ -61,6 +61,14 @@ a, b = socket.socketpair()
 p = subprocess.Popen(sys.argv[1:], stdout=b); b.close(); print(p.wait()); os.close(os.open("go", os.O_CREAT))
 print(b"".join(iter(lambda: a.recv(65536), b"")))' \
 $W sh -c '(until [ -e go ]; do sleep 0.01; done; echo late; echo $? > f) & echo up; exit 3'; cat f""",
+    "a socket of the journal": """$PYTHON -c '
+import os, socket, subprocess, sys
+a, b = socket.socketpair(); of = os.fstat(b.fileno())
+p = subprocess.Popen(sys.argv[1:], stdout=b, env={**os.environ, "JOURNAL_STREAM": f"{of.st_dev}:{of.st_ino}"}); b.close()
+print(p.wait(), b"".join(iter(lambda: a.recv(65536), b"")))' \
+$W sh -c '[ $(stat -L -c %d:%i /proc/$$/fd/1) = $JOURNAL_STREAM ] && echo journal'""",
+    "what is said to one process": "sh -c 'export LISTEN_PID=$$ WATCHDOG_PID=$$ SYSTEMD_EXEC_PID=$$; exec \"$@\"' _ $W sh -c 'for pid in $LISTEN_PID $WATCHDOG_PID $SYSTEMD_EXEC_PID; do [ $pid = $$ ] && echo me; done'",
+    "what is said to another process": "LISTEN_PID=1 WATCHDOG_PID= $W sh -c 'echo $LISTEN_PID $WATCHDOG_PID'",
     "closed stdout": "$W sh -c 'echo x; echo $? >&2' >&-",
     "closed stderr": "$W sh -c 'echo x >&2; echo $?' 2>&-",
     "all closed": "$W sh -c 'echo a > f; ls -l /proc/self/fd | wc -l >> f' <&- >&- 2>&-; cat f",
