@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -51,12 +52,7 @@ def understood(attempts: pl.DataFrame) -> pl.DataFrame:
     blind = attempts.filter(
         (pl.col("status") == "failed") & (pl.col("signature").is_null() | pl.col("class").is_null())
     )
-    told = blind.select(_FAILURE).unique(maintain_order=True)
-    found = [_read(_built_in(), row) for row in told.iter_rows(named=True)]
-    meaning = told.with_columns(
-        pl.Series("found_class", [each[0] for each in found], dtype=pl.String),
-        pl.Series("found_signature", [each[1] for each in found], dtype=pl.String),
-    )
+    meaning = meanings(blind.select(_FAILURE).unique(maintain_order=True))
     groups = pl.col("class").replace_strict(dict(GROUP_OF), default="uncertain", return_dtype=pl.String)
     return (
         attempts.join(meaning, on=list(_FAILURE), how="left", nulls_equal=True, maintain_order="left")
@@ -67,6 +63,23 @@ def understood(attempts: pl.DataFrame) -> pl.DataFrame:
         .drop("found_class", "found_signature")
         .with_columns(pl.when(pl.col("class").is_not_null()).then(pl.coalesce("group", groups)).alias("group"))
     )
+
+
+def meanings(failures: pl.DataFrame) -> pl.DataFrame:
+    """Add `found_class` and `found_signature` to failures told by message, exit code, signal and what is known."""
+    found = [_read(_built_in(), row) for row in failures.iter_rows(named=True)]
+    return failures.with_columns(
+        pl.Series("found_class", [each[0] for each in found], dtype=pl.String),
+        pl.Series("found_signature", [each[1] for each in found], dtype=pl.String),
+    )
+
+
+@cache
+def present_rules() -> str:
+    """Give a digest of the rules that messages are understood by."""
+    from toolkit.core.rules import BUILT_IN
+
+    return blake2b(repr(BUILT_IN).encode(), digest_size=8).hexdigest()
 
 
 @cache

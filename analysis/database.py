@@ -13,7 +13,7 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MEMORY: Final = "2GB"
+MEMORY: Final = "1GB"
 SQL: Final = Path(__file__).parent / "sql"
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from analysis import database
+from analysis.database import quoted
 from analysis.findings_builds import build_lines, worst
 from analysis.findings_cube import cube
-from analysis.findings_failures import classes, failures_in, signatures
+from analysis.findings_failures import MOST_SIGNATURES, classes, fold, signatures
 from analysis.findings_model import Comparison, Findings, Scope
 from analysis.findings_states import hosts, states
 from analysis.findings_totals import days, outcomes, period, quality, totals, weeks
@@ -17,7 +18,7 @@ from toolkit.core.moments import parse_duration, rfc3339
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -47,34 +48,36 @@ def find(  # noqa: PLR0913 - what may be asked, and what others found out
     changes: Sequence[Change] = (),
     arms: Arms | None = None,
     watched: Watched | None = None,
+    studied: int | None = None,
 ) -> Findings:
     """Sum up the builds that began since then (`30d`, or an RFC 3339 time), of a pipeline, for a target.
 
-    `compare` (`30d..60d`) sets an earlier period beside this one. What other parts of the analysis found is handed
-    through and put into the headline. UsageError for a period that makes no sense.
+    `compare` (`30d..60d`) sets an earlier period beside this one. What other parts of the analysis found in so many
+    `studied` builds is handed through and put into the headline. UsageError for a period that makes no sense.
     """
     con = history.duckdb()
     begin, end = (moment(since, now), None) if since else (None, None)
     where: dict[str, str | None] = {"pipeline": pipeline, "target": target}
     comparison = _comparison(con, where, compare, now) if compare else None
     choose(con, where, begin, end)
-    failed = failures_in(con)
+    prepare(con)
+    folded = fold(con)
     findings = Findings(
         scope=_scope(con, where, begin, now),
         headline=(),
         outcomes=outcomes(con),
         totals=totals(con),
-        states=states(con, failed),
-        classes=classes(failed),
-        signatures=signatures(con, failed),
+        states=states(con, folded),
+        classes=classes(con),
+        signatures=signatures(con, folded),
         weeks=weeks(con),
         days=days(con),
         hosts=hosts(con),
-        worst=worst(con, failed),
-        builds=build_lines(con, failed, MOST_BUILDS),
+        worst=worst(con),
+        builds=build_lines(con, MOST_BUILDS),
         builds_left_out=max(0, _count(con) - MOST_BUILDS),
-        quality=quality(con, failed),
-        cube=cube(con, failed),
+        quality=quality(con, folded, studied),
+        cube=cube(con),
         comparison=comparison,
         recommendations=tuple(recommendations),
         previews=tuple(previews),
@@ -86,11 +89,25 @@ def find(  # noqa: PLR0913 - what may be asked, and what others found out
     return findings.model_copy(update={"headline": headline(findings)})
 
 
-def choose(con: duckdb.DuckDBPyConnection, where: dict[str, str | None], begin: str | None, end: str | None) -> None:
-    """Make the temporary tables of the builds that are spoken of, and of their attempts."""
-    chosen = database.script("chosen")
-    con.execute(chosen, {**where, "since": begin, "until": end}).fetchall()
-    con.execute(database.script("done")).fetchall()
+def choose(con: duckdb.DuckDBPyConnection, where: Mapping[str, str | None], begin: str | None, end: str | None) -> None:
+    """Make the views of the builds that are spoken of, `chosen`, and of their attempts, `done`.
+
+    They stay in the mirror: what is asked of them is added up in passing, so memory does not grow with the history.
+    """
+    names = [f"{name} = '{quoted(value)}'" for name, value in where.items() if value is not None]
+    for view, part, began in (("chosen", "builds", "started"), ("done", "attempts", "build_started")):
+        told = [
+            *names,
+            *(f"{began} {sign} timestamptz '{quoted(at)}'" for sign, at in ((">=", begin), ("<", end)) if at),
+        ]
+        con.execute(f"create or replace temp view {view} as from costed_{part} where {' and '.join(told) or 'true'}")
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that several parts of the findings read: failures, their kinds, days."""
+    con.execute(database.script("wrong"))
+    con.execute(database.script("kinds"), {"most": MOST_SIGNATURES}).fetchall()
+    con.execute(database.script("per_day"))
 
 
 def moment(text: str, now: datetime) -> str:

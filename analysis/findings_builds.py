@@ -20,40 +20,28 @@ MOST_LANES: Final = 12
 _LONGEST: Final = 200
 
 
-def build_lines(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame, most: int) -> tuple[BuildLine, ...]:
+def build_lines(con: duckdb.DuckDBPyConnection, most: int) -> tuple[BuildLine, ...]:
     """Give the builds that lost most time, then those that failed most, then the latest."""
-    why = failed.group_by("build").agg(
-        pl.col("class").unique().sort(), pl.col("signature").unique().sort(), pl.col("state").unique().sort()
-    )
-    told = {row["build"]: row for row in why.iter_rows(named=True)}
     lines = database.frame(con, database.script("build_lines"), {"most": most})
-    return tuple(_line(row, told.get(row["build"], {})) for row in lines.iter_rows(named=True))
+    return tuple(_line(row) for row in lines.iter_rows(named=True))
 
 
-def _line(row: Mapping[str, Any], why: Mapping[str, Any]) -> BuildLine:
-    return BuildLine(
-        **{**row, "began": _told(row["began"]), "hosts": tuple(row["hosts"] or ())},
-        classes=tuple(why.get("class", ())),
-        signatures=tuple(why.get("signature", ())),
-        failed_states=tuple(why.get("state", ())),
-    )
+def _line(row: Mapping[str, Any]) -> BuildLine:
+    lists = {name: tuple(row[name] or ()) for name in ("hosts", "classes", "signatures", "failed_states")}
+    return BuildLine(**{**row, "began": _told(row["began"]), **lists})
 
 
 def _told(ms: int | None) -> str | None:
     return None if ms is None else rfc3339(ms)
 
 
-def worst(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Timeline | None:
+def worst(con: duckdb.DuckDBPyConnection) -> Timeline | None:
     """Draw the build that lost most time; None when none lost any."""
-    found = database.frame(
-        con,
-        "select build, sum(lost) as lost from done group by build having sum(lost) > 0 "
-        "order by lost desc, build limit 1",
-    )
-    return timeline(con, found["build"][0], failed) if found.height else None
+    found = database.frame(con, "select build from chosen where lost > 0 order by lost desc, build limit 1")
+    return timeline(con, found["build"][0]) if found.height else None
 
 
-def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -> Timeline:
+def timeline(con: duckdb.DuckDBPyConnection, build: str) -> Timeline:
     """Draw one of the chosen builds."""
     about = {"build": build}
     whole = database.frame(con, "select *, epoch_ms(started) as began from chosen where build = $build", about).row(
@@ -61,18 +49,17 @@ def timeline(con: duckdb.DuckDBPyConnection, build: str, failed: pl.DataFrame) -
     )
     steps = database.frame(
         con,
-        "select *, epoch_ms(started) as begins, epoch_ms(ended) as ends from done where build = $build order by ord",
+        "select *, epoch_ms(started) as begins, epoch_ms(ended) as ends from done where build = $build "
+        "order by coalesce(ended_ord, started_ord)",
         about,
     )
     messages = {
         (row["state"], row["attempt"]): f"{row['class']}: {row['title'] or ''}"[:_LONGEST]
-        for row in failed.filter(pl.col("build") == build).iter_rows(named=True)
+        for row in database.frame(con, "select * from wrong where build = $build", about).iter_rows(named=True)
     }
     decided = {
         (row["state"], row["attempt"]): _decided(row["decision"])
-        for row in database.frame(
-            con, "select state, attempt, decision from attempts where build = $build and status = 'failed'", about
-        ).iter_rows(named=True)
+        for row in steps.filter(pl.col("status") == "failed").iter_rows(named=True)
     }
     runs = database.frame(
         con,

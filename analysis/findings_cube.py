@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from analysis import database
 from analysis.findings_model import Cube
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
 
 MOST_ROWS: Final = 14_000
 _COARSER: Final = (
@@ -31,17 +30,19 @@ _BUILD_COUNTS: Final = ("builds", "first", "later", "failed")
 _MONDAY: Final = date(1970, 1, 5)
 
 
-def cube(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Cube:
+def cube(con: duckdb.DuckDBPyConnection) -> Cube:
     """Count by pipeline, target, host, state, class and period, as finely as few enough counts allow."""
     frequent = _frequent(con)
     names = dict(database.frame(con, "select state, arg_max(name, started) from done group by state").iter_rows())
-    rows, days, kept = pl.DataFrame(), 0, frequent
+    days, most = _COARSER[0]
+    periods = {"period_done": _period("coalesce(ended, started)", days), "period_wrong": _period("over", days)}
+    told = {name: _told_apart(name, words, most[name]) for name, words in frequent.items()}
+    con.execute(database.script("cube").format(**told, **periods))
     for days, most in _COARSER:
-        kept = {name: words[: most[name]] for name, words in frequent.items()}
-        rows = _rows(con, failed, days, kept)
-        if rows.height <= MOST_ROWS:
+        told = {name: _told_apart(name, words, most[name]) for name, words in frequent.items()}
+        if int(database.frame(con, f"select count(*) from ({_coarser(days, told)})").item()) <= MOST_ROWS:  # noqa: S608
             break
-    builds = _builds(con, days, kept)
+    rows, builds = database.frame(con, _coarser(days, told)), _builds(con, days, told)
     words: dict[str, list[Any]] = {
         name: sorted({*(rows[name].to_list()), *(builds[name].to_list() if name in builds.columns else [])})
         for name in _PLACES
@@ -55,14 +56,26 @@ def cube(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Cube:
         period_days=days,
         attempts=_columns(rows, words, _PLACES, _COUNTS),
         builds=_columns(builds, words, ("pipeline", "target", "period"), _BUILD_COUNTS),
-        complete=kept == frequent,
+        complete=all(len(words) <= most[name] for name, words in frequent.items()),
     )
 
 
 def _frequent(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """Give the names of pipelines, targets and hosts, the most frequent first."""
-    query = "select {0} from done where {0} is not null group by {0} order by count(*) desc, {0}"
-    return {name: database.frame(con, query.format(name))[name].to_list() for name in _COARSER[0][1]}
+    """Give the names of pipelines, targets and hosts, the most frequent first; one more of each than are told apart."""
+    query = "select {0} from {1} where {0} is not null group by {0} order by count(*) desc, {0} limit {2}"
+    from_ = {"pipeline": "chosen", "target": "chosen", "host": "done"}
+    return {
+        name: database.frame(con, query.format(name, from_[name], most + 1))[name].to_list()
+        for name, most in _COARSER[0][1].items()
+    }
+
+
+def _told_apart(name: str, words: list[str], most: int) -> str:
+    """Give the SQL of a name as it is told: the rare ones together."""
+    if len(words) <= most:
+        return f"coalesce(nullif({name}, ''), '{NONE}')"
+    kept = ", ".join(f"'{database.quoted(word)}'" for word in [NONE, *words[:most]])
+    return f"if(coalesce(nullif({name}, ''), '{NONE}') in ({kept}), coalesce(nullif({name}, ''), '{NONE}'), '{OTHERS}')"
 
 
 def _period(column: str, days: int) -> str:
@@ -70,41 +83,24 @@ def _period(column: str, days: int) -> str:
     return f"date '{_MONDAY}' + cast(floor((cast({column} as date) - date '{_MONDAY}') / {days}) * {days} as integer)"
 
 
-def _rows(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame, days: int, kept: dict[str, list[str]]) -> pl.DataFrame:
-    query = database.script("cube").format(days=days, period=_period("coalesce(ended, started)", days))
-    tried = database.frame(con, query)
-    since = (pl.col("over").dt.date() - pl.lit(_MONDAY)).dt.total_days() // days * days
-    wrong = failed.select(
-        *_PLACES[:4],
-        "class",
-        (pl.lit(_MONDAY) + pl.duration(days=since)).cast(pl.Date).alias("period"),
-        pl.lit(1).alias("failures"),
-        (pl.col("own") / 3600).alias("lost"),
+def _coarser(days: int, told: dict[str, str]) -> str:
+    """Give the query for the cube with longer periods and fewer names told apart."""
+    names = ", ".join(f"{sql} as {name}" for name, sql in told.items())
+    whole = ", ".join(f"cast(sum({name}) as bigint) as {name}" for name in _COUNTS[:3])
+    return (
+        f"select {names}, state, class, {_period('period', days)} as period, {whole}, sum(hours) as hours, "  # noqa: S608 - our own text
+        "sum(lost) as lost from cube group by all order by all"
     )
-    both = pl.concat([tried, wrong], how="diagonal_relaxed")
-    return _summed(both, kept, list(_PLACES), list(_COUNTS))
 
 
-def _builds(con: duckdb.DuckDBPyConnection, days: int, kept: dict[str, list[str]]) -> pl.DataFrame:
-    rows = database.frame(
+def _builds(con: duckdb.DuckDBPyConnection, days: int, told: dict[str, str]) -> pl.DataFrame:
+    return database.frame(
         con,
-        f"select pipeline, target, {_period('started', days)} as period, count(*) as builds, "  # noqa: S608 - our own text
-        "count(*) filter (status = 'completed' and bad_runs = 0 and failures = 0) as first, "
+        f"select {told['pipeline']} as pipeline, {told['target']} as target, {_period('started', days)} as period, "  # noqa: S608 - the same
+        "count(*) as builds, count(*) filter (status = 'completed' and bad_runs = 0 and failures = 0) as first, "
         "count(*) filter (status = 'completed' and (bad_runs > 0 or failures > 0)) as later, "
-        "count(*) filter (status = 'failed') as failed from chosen group by all",
+        "count(*) filter (status = 'failed') as failed from chosen where started is not null group by all order by all",
     )
-    return _summed(rows, kept, ["pipeline", "target", "period"], list(_BUILD_COUNTS))
-
-
-def _summed(rows: pl.DataFrame, kept: dict[str, list[str]], keys: list[str], counts: list[str]) -> pl.DataFrame:
-    """Put rare words together and add up; pipelines that a tidy table leaves empty are those without a name."""
-    named = rows.with_columns(
-        pl.when(pl.col(name).is_null() | (pl.col(name) == "")).then(pl.lit(NONE))
-        .when(pl.col(name).is_in(kept[name])).then(pl.col(name)).otherwise(pl.lit(OTHERS)).alias(name)
-        for name in keys if name in kept
-    )  # fmt: skip
-    known = named.filter(pl.col("period").is_not_null()).with_columns(pl.col(counts).fill_null(0))
-    return known.group_by(keys).agg(pl.col(counts).sum()).sort(keys)
 
 
 def _columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
 
@@ -16,10 +16,14 @@ from toolkit.core.classes import GROUP_OF
 from toolkit.core.moments import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
-_PLACE: Final = ["build", "state", "run", "attempt"]
 MOST_SIGNATURES: Final = 200
+MOST_FOLDED: Final = 5000
+"""Of so many builds with failures it is looked at what came of each; that is more than a share needs to be known by."""
+_MOST_LISTED: Final = 200
 _MOST_HOSTS: Final = 5
 _MOST_EVIDENCE: Final = 8
 _LONGEST: Final = 400
@@ -32,25 +36,23 @@ def counted(hits: int, n: int) -> Rate:
     return Rate(hits=hits, n=n, share=rate(hits, n) if n else None)
 
 
-def failures_in(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Give one row per failed attempt of the chosen builds: the columns of `episodes`, and the proof of each failure.
+class Folded(NamedTuple):
+    """The outcomes of failures (`episodes`), of the latest builds that had any."""
 
-    Further columns: `template`, `evidence` (JSON), `week` (date of its Monday), `title` (a person's name for it).
+    failures: pl.DataFrame
+    builds: int
+    of: int
+    """So many builds had failures."""
+
+
+def fold(con: duckdb.DuckDBPyConnection) -> Folded:
+    """Look at what came of each failure, in the latest of the chosen builds that had any.
+
+    This takes whole builds, and so memory: what is merely counted, is counted of all of them.
     """
-    attempts = database.frame(
-        con,
-        "select * from attempts where build in (select build from attempts semi join chosen using (build) "
-        "where status = 'failed')",
-    )
-    told = episodes(tidy(attempts))
-    proof = attempts.filter(pl.col("status") == "failed").select(*_PLACE, "template", "evidence")
-    return told.join(proof, on=_PLACE, how="left", nulls_equal=True, maintain_order="left").with_columns(
-        pl.col("over").dt.truncate("1w").dt.date().alias("week"),
-        pl.coalesce("template", pl.col("error").str.split("\n").list.first(), "signature").alias("title"),
-        pl.col("class").fill_null("unknown"),
-        pl.col("group").fill_null("uncertain"),
-        pl.col("signature").fill_null("unknown"),
-    )
+    of = int(database.frame(con, "select count(*) from chosen where failed > 0").item())
+    attempts = database.frame(con, database.script("folded"), {"most": MOST_FOLDED})
+    return Folded(episodes(tidy(attempts)), min(of, MOST_FOLDED), of)
 
 
 def recovery(rows: pl.DataFrame) -> Rate:
@@ -59,33 +61,55 @@ def recovery(rows: pl.DataFrame) -> Rate:
     return counted(int(known["recovered"].sum()), known.height)
 
 
-def classes(failed: pl.DataFrame) -> tuple[ClassFinding, ...]:
+def classes(con: duckdb.DuckDBPyConnection) -> tuple[ClassFinding, ...]:
     """Give the classes, most frequent first."""
-    rows = (
-        failed.group_by("class")
-        .agg(pl.len().alias("n"), pl.col("own").sum())
-        .sort("n", "class", descending=[True, False])
+    rows = database.frame(
+        con, "select class, count(*) as n, sum(own) as own from wrong group by class order by n desc, class"
     )
     return tuple(
         ClassFinding(
             failure_class=row["class"],
             group=GROUP_OF.get(row["class"], "uncertain"),
             failures=row["n"],
-            share=row["n"] / failed.height,
+            share=row["n"] / rows["n"].sum(),
             hours_failed=row["own"] / 3600,
         )
         for row in rows.iter_rows(named=True)
     )
 
 
-def signatures(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> tuple[SignatureFinding, ...]:
+def signatures(con: duckdb.DuckDBPyConnection, folded: Folded) -> tuple[SignatureFinding, ...]:
     """Give the kinds of failure, most frequent first, with evidence from the latest of each."""
+    kinds = database.frame(con, "from kinds order by failures desc, signature")
+    total = int(database.frame(con, "select sum(failed) from chosen").item() or 0)
     weeks = all_weeks(con)
-    busy = _hosts_by_state(con)
-    frequent = failed["signature"].value_counts().sort("count", "signature", descending=[True, False])
-    chosen = frequent.head(MOST_SIGNATURES)["signature"].to_list()
-    groups = {str(key[0]): rows for key, rows in failed.group_by("signature")}
-    return tuple(_signature(groups[each], failed.height, weeks, busy) for each in chosen)
+    per_week: dict[str, dict[Any, int]] = {}
+    weekly = "select signature, cast(date_trunc('week', over) as date) as week, count(*) as n from wrong"
+    for name, week, n in database.frame(con, f"{weekly} semi join kinds using (signature) group by all").iter_rows():
+        per_week.setdefault(name, {})[week] = n
+    listed = {what: _lists(con, what) for what in ("state", "host", "title")}
+    shared = set(
+        database.frame(con, "select state from done group by state having min(host) <> max(host)")["state"].to_list()
+    )
+    outcomes = {str(key[0]): rows for key, rows in folded.failures.group_by("signature")}
+    told = []
+    for row in kinds.iter_rows(named=True):
+        name = row["signature"]
+        lists = {what: each.get(name, []) for what, each in listed.items()}
+        told.append(
+            _signature(
+                row, total, lists, tuple(per_week.get(name, {}).get(week, 0) for week in weeks),
+                recovery(outcomes.get(name, folded.failures.clear())),
+                elsewhere=any(state in shared for state in lists["state"]),
+            )
+        )  # fmt: skip
+    return tuple(told)
+
+
+def _lists(con: duckdb.DuckDBPyConnection, what: str) -> dict[str, list[Any]]:
+    """Give the values of something that go with each of the `kinds`, the most frequent ones first."""
+    rows = database.frame(con, database.script("listed").format(what=what, most=_MOST_LISTED))
+    return dict(rows.iter_rows())
 
 
 def all_weeks(con: duckdb.DuckDBPyConnection) -> list[Any]:
@@ -99,50 +123,45 @@ def all_weeks(con: duckdb.DuckDBPyConnection) -> list[Any]:
     return told["week"].to_list()
 
 
-def _hosts_by_state(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
-    rows = database.frame(con, "select state, count(distinct host) as n from done group by state")
-    return dict(rows.iter_rows())
-
-
-def _signature(rows: pl.DataFrame, total: int, weeks: list[Any], busy: dict[int, int]) -> SignatureFinding:
-    rows = rows.sort("over", nulls_last=False)
-    last = rows.row(-1, named=True)
-    hosts = rows["host"].drop_nulls().value_counts().sort("count", "host", descending=[True, False])
-    states = rows["state"].value_counts().sort("count", "state", descending=[True, False])["state"].to_list()
-    elsewhere = max(busy.get(state, 0) for state in states)
-    per_week = dict(rows.group_by("week").len().iter_rows())
-    titles = rows["title"].value_counts().sort("count", "title", descending=[True, False])["title"]
-    moments = [rfc3339(round(moment.timestamp() * 1000)) for moment in (rows["over"].min(), rows["over"].max())]  # type: ignore[union-attr]
+def _signature(  # noqa: PLR0913 - what is known of a kind
+    row: Mapping[str, Any],
+    total: int,
+    listed: Mapping[str, list[Any]],
+    weeks: tuple[int, ...],
+    recovered: Rate,
+    *,
+    elsewhere: bool,
+) -> SignatureFinding:
+    _, _, build, state, attempt, failure_class = row["latest"].values()
+    one_host = not row["several_hosts"] and row["with_host"] == row["failures"]
     return SignatureFinding(
-        signature=last["signature"],
-        title=" ".join(str(titles[0]).split())[:_LONGEST],
-        failure_class=last["class"],
-        group=last["group"],
-        failures=rows.height,
-        share=rows.height / total,
-        builds=rows["build"].n_unique(),
-        states=tuple(states),
-        hosts=tuple(hosts["host"].to_list()[:_MOST_HOSTS]),
-        host_bound=hosts.height == 1 and rows.height >= _BOUND and elsewhere > 1 and rows["host"].null_count() == 0,
-        first=moments[0],
-        last=moments[1],
-        recovery=recovery(rows),
-        hours_failed=float(rows["own"].sum()) / 3600,
-        weeks=tuple(per_week.get(week, 0) for week in weeks),
-        evidence=_evidence(rows),
-        example=last["build"],
-        example_state=last["state"],
-        example_attempt=last["attempt"],
+        signature=row["signature"],
+        title=" ".join(str(listed["title"][0]).split())[:_LONGEST],
+        failure_class=failure_class,
+        group=GROUP_OF.get(failure_class, "uncertain"),
+        failures=row["failures"],
+        share=row["failures"] / total,
+        builds=row["builds"],
+        states=tuple(listed["state"]),
+        hosts=tuple(listed["host"][:_MOST_HOSTS]),
+        host_bound=one_host and row["failures"] >= _BOUND and elsewhere,
+        first=rfc3339(row["first"]),
+        last=rfc3339(row["last"]),
+        recovery=recovered,
+        hours_failed=row["own"] / 3600,
+        weeks=weeks,
+        evidence=_evidence(row["evidence"], row["error"]),
+        example=build,
+        example_state=state,
+        example_attempt=attempt or None,
     )
 
 
-def _evidence(rows: pl.DataFrame) -> tuple[Evidence, ...]:
+def _evidence(evidence: str | None, message: str | None) -> tuple[Evidence, ...]:
     """Give the proof of the latest failure that has one; a message alone is proof without a line number."""
-    for text in reversed(rows["evidence"].to_list()):
-        if text:
-            told = json.loads(text)[:_MOST_EVIDENCE]
-            return tuple(Evidence(line=line, text=str(line_text)[:_LONGEST]) for line, line_text in told)
-    message = next((error for error in reversed(rows["error"].to_list()) if error), "")
+    if evidence:
+        told = json.loads(evidence)[:_MOST_EVIDENCE]
+        return tuple(Evidence(line=line, text=str(line_text)[:_LONGEST]) for line, line_text in told)
     return tuple(
-        Evidence(line=0, text=line[:_LONGEST]) for line in message.splitlines()[:_MOST_EVIDENCE] if line.strip()
+        Evidence(line=0, text=line[:_LONGEST]) for line in (message or "").splitlines()[:_MOST_EVIDENCE] if line.strip()
     )

@@ -108,7 +108,7 @@ class StateFinding(Said):
     reused: int
     failure_rate: Rate
     recovery: Rate
-    """Failures whose next attempt passed, of those whose next attempt is known."""
+    """Failures whose next attempt passed, of those whose next attempt is known; of the `Quality.folded` builds."""
     duration: Spread
     """Of completed attempts."""
     hours: float
@@ -284,6 +284,10 @@ class Quality(Said):
     degraded: int
     without_message: int
     without_duration: int
+    folded: int
+    """Of so many builds, the latest that had failures, it is told what came of these: recovery, and `censored`."""
+    folded_of: int
+    """So many had failures."""
     notes: tuple[str, ...]
 
 

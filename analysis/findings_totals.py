@@ -9,14 +9,22 @@ import polars as pl
 from analysis import database
 from analysis.findings_failures import all_weeks, counted
 from analysis.findings_model import Day, Outcomes, Period, Quality, Totals, Week
-from analysis.findings_states import spread
+from analysis.findings_states import NO_SPREAD, spreads
 from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
+
+    from analysis.findings_failures import Folded
+    from analysis.findings_model import Rate
 
 _FEW_BUILDS: Final = 30
 _MUCH: Final = 0.2
+_GREEN: Final = (
+    "(select greatest(0, epoch(green_at) - epoch(started)) as seconds from chosen where green_at is not null)"
+)
 MOST_DAYS: Final = 371
 """A year and the week it begins in."""
 
@@ -34,10 +42,7 @@ def totals(con: duckdb.DuckDBPyConnection) -> Totals:
     )
     return Totals(
         runs=row["runs"] or 0,
-        attempts=row["attempts"],
-        failures=row["failures"],
-        interrupted=row["interrupted"],
-        start_overs=row["start_overs"],
+        **{name: row[name] or 0 for name in ("attempts", "failures", "interrupted", "start_overs")},
         hours=hours,
         hours_failed=failed,
         hours_repeated=repeated,
@@ -46,7 +51,7 @@ def totals(con: duckdb.DuckDBPyConnection) -> Totals:
         hours_waited=waited,
         lost_share=(failed + repeated) / hours if hours else 0.0,
         first_run_green=counted(row["first_green"], row["ended"]),
-        hours_to_green=spread(row, 3600),
+        hours_to_green=spreads(con, _GREEN, (), "seconds", 3600).get((), NO_SPREAD),
     )
 
 
@@ -83,29 +88,47 @@ def days(con: duckdb.DuckDBPyConnection) -> tuple[Day, ...]:
     )
 
 
-def quality(con: duckdb.DuckDBPyConnection, failed: pl.DataFrame) -> Quality:
-    """Say how far the record can be trusted."""
-    row = database.frame(
+def quality(con: duckdb.DuckDBPyConnection, folded: Folded, studied: int | None) -> Quality:
+    """Say how far the record can be trusted, and how much of it was learnt from (`studied` builds of the history)."""
+    row = database.frame(con, database.script("totals")).row(0, named=True)
+    failures, unknown, silent = database.frame(
         con,
-        "select count(attempt) as attempts, count(*) filter (status = 'interrupted') as interrupted, "
-        "count(*) filter (unmeasured) as unmeasured, (select count(*) from chosen where degraded) as degraded, "
-        "(select count(*) from chosen) as builds from done",
-    ).row(0, named=True)
-    unknown = failed.filter(pl.col("class") == "unknown").height
-    censored = failed.filter(pl.col("censored").is_not_null()).height
-    silent = failed.filter(pl.col("error").is_null() & pl.col("evidence").is_null()).height
+        "select count(*), count(*) filter (class = 'unknown'), count(*) filter (error is null and evidence is null) "
+        "from wrong",
+    ).row(0)
+    builds, recorded = database.frame(con, "select (select count(*) from chosen), (select count(*) from builds)").row(0)
+    told = folded.failures
+    censored = counted(told.filter(pl.col("censored").is_not_null()).height, told.height)
+    degraded = row["degraded"] or 0
+    notes = [*_notes(failures, unknown, censored, builds, degraded), *_learnt(folded, studied, recorded)]
     return Quality(
-        unclassified=counted(unknown, failed.height),
-        censored=counted(censored, failed.height),
-        interrupted=counted(row["interrupted"], row["attempts"]),
-        degraded=row["degraded"],
+        unclassified=counted(unknown, failures),
+        censored=censored,
+        interrupted=counted(row["interrupted"] or 0, row["attempts"] or 0),
+        degraded=degraded,
         without_message=silent,
-        without_duration=row["unmeasured"],
-        notes=tuple(_notes(failed.height, unknown, censored, row["builds"], row["degraded"])),
+        without_duration=row["unmeasured"] or 0,
+        folded=folded.builds,
+        folded_of=folded.of,
+        notes=tuple(notes),
     )
 
 
-def _notes(failures: int, unknown: int, censored: int, builds: int, degraded: int) -> list[str]:
+def _learnt(folded: Folded, studied: int | None, recorded: int) -> Iterator[str]:
+    """Say of how much of the history it is told what cannot be told by counting."""
+    if folded.builds < folded.of:
+        yield (
+            f"What came of failures is told of the latest {folded.builds:,} of {folded.of:,} builds that had any; "
+            "everything else is counted over all builds."
+        )
+    if studied is not None and studied < recorded:
+        yield (
+            "Advice, replays, shadow decisions, changes, and what stands out of rules, hosts and incidents, are learnt "
+            f"from the latest {studied:,} of {recorded:,} builds."
+        )
+
+
+def _notes(failures: int, unknown: int, censored: Rate, builds: int, degraded: int) -> list[str]:
     notes = []
     if 0 < builds < _FEW_BUILDS:
         told = f"{how_many(builds, 'build')} {'is' if builds == 1 else 'are'}"
@@ -113,9 +136,10 @@ def _notes(failures: int, unknown: int, censored: int, builds: int, degraded: in
     if failures and unknown > _MUCH * failures:
         told = f"{unknown} of {how_many(failures, 'failure')} {'is' if unknown == 1 else 'are'}"
         notes.append(f"{told} of unknown class: add [[rules]] for the frequent ones.")
-    if failures and censored > _MUCH * failures:
+    if censored.hits > _MUCH * censored.n:
         notes.append(
-            f"After {censored} of {how_many(failures, 'failure')} nobody tried again, so they tell nothing of recovery."
+            f"After {censored.hits} of {how_many(censored.n, 'failure')} nobody tried again, so they tell nothing of "
+            "recovery."
         )
     if degraded:
         notes.append(f"The record of {how_many(degraded, 'build')} may have holes: recording was in trouble.")

@@ -17,18 +17,22 @@ from analysis import database
 from analysis.facts import FACTS
 from analysis.mirror import Mirror
 from analysis.sources import FileSource, Progress, Recorded, Source, StoreSource
-from analysis.tables import TABLES
+from analysis.tables import COSTED, TABLES
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from analysis.mirror import Manifest
 
-SCHEMAS: Final = {**TABLES, "facts": FACTS}
+_SHOWN: Final = {**TABLES, "facts": FACTS}
+_MIRRORED: Final = {**_SHOWN, **COSTED}
+MOST_LEARNT_FROM: Final = 20_000
+"""So many builds are learnt from at once, whatever the number of pipelines."""
 _SQL_TYPES: Final = {
     pl.String(): "varchar", pl.Int32(): "integer", pl.Int64(): "bigint", pl.Float64(): "double",
     pl.Boolean(): "boolean", TABLES["events"]["ts"]: "timestamptz",
+    pl.List(pl.String()): "varchar[]", pl.List(pl.Int32()): "integer[]",
 }  # fmt: skip
 
 
@@ -81,7 +85,9 @@ class History:
         if self._con is None:
             con = database.connect(spill=self._manifest.folder)
             for part in ("attempts", "runs", "builds", "facts"):
-                con.execute(f"create view {part} as select {_columns(part)} from {self._relation(part)}")  # noqa: S608
+                con.execute(f"create view {part} as select {_columns(_SHOWN[part])} from {self._relation(part)}")  # noqa: S608
+            for part, columns in COSTED.items():
+                con.execute(f"create view costed_{part} as select {_columns(columns)} from {self._relation(part)}")  # noqa: S608
             con.execute(database.script("events"))
             self._con = con
         return self._con
@@ -102,12 +108,17 @@ class History:
         """Every execution of a state, and every state reused or skipped: `analysis.tables.ATTEMPTS`."""
         return self._lazy("attempts")
 
-    def recent(self, most: int) -> pl.DataFrame:
-        """Give the attempts of the latest builds of each pipeline, `most` of each: what learning needs in memory."""
+    def recent(self, most: int, pipeline: str | None = None) -> pl.DataFrame:
+        """Give the attempts of the latest builds of each pipeline, `most` of each: what learning needs in memory.
+
+        Of many pipelines only the latest `MOST_LEARNT_FROM` builds are given, those of `pipeline` before all others.
+        """
         told = self.frame(
-            "select * from attempts semi join (select build from builds qualify row_number() over ("
-            "partition by pipeline order by started desc nulls last, build desc) <= $most) using (build)",
-            {"most": most},
+            "select * from attempts semi join (from (select build, pipeline, started from builds qualify row_number() "
+            "over (partition by pipeline order by started desc nulls last, build desc) <= $most) "
+            "order by pipeline is not distinct from $pipeline desc, started desc nulls last, build desc "
+            "limit $in_all) using (build)",
+            {"most": most, "pipeline": pipeline, "in_all": MOST_LEARNT_FROM},
         )
         return told.cast(pl.Schema(TABLES["attempts"]))
 
@@ -130,11 +141,11 @@ class History:
     def _relation(self, part: str) -> str:
         if self._manifest.segments:
             return self._manifest.relation(part)
-        nothing = ", ".join(f'cast(null as {_SQL_TYPES[dtype]}) as "{name}"' for name, dtype in SCHEMAS[part].items())
+        nothing = ", ".join(f'cast(null as {_SQL_TYPES[dtype]}) as "{name}"' for name, dtype in _MIRRORED[part].items())
         return f"(select {nothing} where false)"
 
     def _lazy(self, part: str) -> pl.LazyFrame:
-        schema = SCHEMAS[part]
+        schema = _SHOWN[part]
         manifest = self._manifest
         if not manifest.segments:
             return pl.LazyFrame(schema=schema)
@@ -145,8 +156,8 @@ class History:
         return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
-def _columns(part: str) -> str:
-    return ", ".join(f'"{name}"' for name in SCHEMAS[part])
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _source(source: Recorded | str | Path, identity: str | None, stack: ExitStack) -> Source:

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.attempts import present_rules
 from analysis.database import connect, quoted
 from analysis.segments import number_of, take_in
 from analysis.sources import DoesNotFitError, Progress, Source
@@ -25,7 +26,7 @@ from analysis.sources import DoesNotFitError, Progress, Source
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the layout and of the queries that make the tables; raise it when either changes."""
 
 
@@ -94,6 +95,8 @@ class Manifest:
         self.segments: dict[str, dict[str, Any]] = told.get("segments", {})
         self.next: int = told.get("next") or 1 + max(map(number_of, folder.glob("segment-*")), default=0)
         self.superseded: str | None = told.get("superseded")
+        self.rules: str | None = told.get("rules")
+        """The rules by which messages were understood, if any had to be."""
 
     def but(self, **changes: Any) -> Manifest:  # noqa: ANN401 - the same
         told = {
@@ -101,6 +104,7 @@ class Manifest:
             "segments": dict(self.segments),
             "next": self.next,
             "superseded": self.superseded,
+            "rules": self.rules,
         }
         return Manifest(self.folder, self.identity, **{**told, **changes})
 
@@ -110,6 +114,8 @@ class Manifest:
         try:
             told = json.loads((folder / "manifest.json").read_text())
             if told["version"] != VERSION or told["identity"] != identity:
+                return cls(folder, identity)
+            if told["what"]["rules"] is not None and told["what"]["rules"] != present_rules():
                 return cls(folder, identity)
             sizes = {
                 f"{name}/{file}": size
@@ -126,7 +132,7 @@ class Manifest:
         """Replace the manifest in one step."""
         told = {
             "version": VERSION, "identity": self.identity, "segments": self.segments,
-            "what": {"cursor": self.cursor, "next": self.next, "superseded": self.superseded},
+            "what": {"cursor": self.cursor, "next": self.next, "superseded": self.superseded, "rules": self.rules},
         }  # fmt: skip
         fresh = self.folder / "manifest.json.new"
         with fresh.open("w") as out:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.database import quoted, script
+from analysis.attempts import meanings, present_rules
+from analysis.database import frame, quoted, script
 from analysis.facts import FACTS
+from analysis.tables import ATTEMPT_LOSSES
 from toolkit.core.classes import GROUP_OF
 
 if TYPE_CHECKING:
@@ -17,7 +19,19 @@ if TYPE_CHECKING:
 
 TABLES: Final = {"facts": None, "attempts": "build, started_ord", "runs": "build, run", "builds": "build"}
 """What a segment holds, and how it is sorted; facts stand as they came."""
-FOLDED: Final = ("named", "lines", "told", "odd", "numbered", "run_begins", "begun", "normal", "executed")
+FOLDED: Final = (
+    "named",
+    "lines",
+    "told",
+    "odd",
+    "numbered",
+    "run_begins",
+    "begun",
+    "normal",
+    "executed",
+    "meanings",
+    "losses",
+)
 """The tables made on the way."""
 CHUNK: Final = 500_000
 """Facts that are folded at once: this bounds the memory."""
@@ -99,11 +113,29 @@ def write_segment(con: duckdb.DuckDBPyConnection, facts: str, manifest: Manifest
         return manifest
     for step in ("number", "normal", "attempts", "runs", "builds"):
         con.execute(script(step))
+    if understand(con):
+        manifest = manifest.but(rules=present_rules())
+    con.execute(script("losses"))
     folded = {name: f"(select * exclude (b) from {name})" for name in TABLES if name != "facts"}  # noqa: S608
+    lost = ", ".join(f"l.{name}" for name in ATTEMPT_LOSSES)
+    folded["attempts"] = f"(select a.* exclude (b), {lost} from attempts a join losses l on a.rowid = l.place)"  # noqa: S608
     after = save(con, manifest, {"facts": "facts", **folded})
     for name in (*FOLDED, *folded):
         con.execute(f"drop table {name}")
     return after
+
+
+def understand(con: duckdb.DuckDBPyConnection) -> bool:
+    """Find class and signature of the failures that name none from their messages, as `meanings`; tell if any do."""
+    key = ("error", "exit_code", "signal", "class", "signature")
+    blind = "from attempts where status = 'failed' and (class is null or signature is null)"
+    found = meanings(frame(con, f"select distinct {', '.join(key)} {blind}"))
+    told = ", ".join(
+        f"unnest(cast(${name} as {'integer' if name in {'exit_code', 'signal'} else 'varchar'}[])) as {name}"
+        for name in found.columns
+    )
+    con.execute(f"create or replace temp table meanings as select {told}", found.to_dict(as_series=False))
+    return bool(found.height)
 
 
 def save(con: duckdb.DuckDBPyConnection, manifest: Manifest, relations: dict[str, str]) -> Manifest:

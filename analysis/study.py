@@ -40,7 +40,7 @@ class Lessons(Said):
 
 
 def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how far it is
-    attempts: pl.DataFrame,
+    recent: pl.DataFrame,
     policy: Policy,
     states: Mapping[int, StateConfig],
     *,
@@ -51,10 +51,10 @@ def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how
 ) -> dict[str, Any]:
     """Give the arguments of `findings.find` that others find out, of the pipelines that fail most, or of one.
 
-    Replays are of the first of them. `stage` is told what is being done; `cache` is a folder for what was learnt. An
-    empty history teaches nothing, and neither does one without a failure.
+    `recent` are the attempts of the latest `MOST_BUILDS` builds of each pipeline (`History.recent`). Replays are of the
+    first of the pipelines. `stage` is told what is being done; `cache` is a folder for what was learnt. An empty
+    history teaches nothing, and neither does one without a failure.
     """
-    recent = latest(attempts, MOST_BUILDS)
     chosen = [pipeline] if pipeline is not None else _failing(recent)
     failed = recent.filter((pl.col("status") == "failed") & pl.col("pipeline").fill_null("").is_in(chosen))
     if not failed.height:
@@ -63,7 +63,8 @@ def study(  # noqa: PLR0913 - what may be learnt from, and who wants to know how
         cache, recent, (policy, dict(states), pipeline, prices), Lessons,
         lambda: _learnt(recent, chosen, policy, states, prices=prices, stage=stage),
     )  # fmt: skip
-    return {**dict(lessons), "shadows": score_shadows(attempts)}
+    builds = recent.select("pipeline", "build").n_unique()
+    return {**dict(lessons), "shadows": score_shadows(recent), "studied": builds}
 
 
 def _learnt(  # noqa: PLR0913 - as above
@@ -79,16 +80,6 @@ def _learnt(  # noqa: PLR0913 - as above
         previews.append(told.model_copy(update={"pipeline": chosen[0]}))
     changes = tuple(_changes(recent, chosen))
     return Lessons(recommendations=tuple(advice), previews=tuple(previews), changes=changes)
-
-
-def latest(attempts: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Give the attempts of the latest builds of each pipeline, whole builds, in the order they stand."""
-    began = attempts.group_by("pipeline", "build").agg(pl.min_horizontal("started", "ended").min().alias("began"))
-    place = pl.col("began").rank("ordinal", descending=True).over("pipeline")
-    kept = began.filter(pl.col("began").is_null() | (place <= most))
-    if kept.height == began.height:
-        return attempts
-    return attempts.join(kept, on=["pipeline", "build"], how="semi", nulls_equal=True, maintain_order="left")
 
 
 def _failing(recent: pl.DataFrame) -> list[str]:

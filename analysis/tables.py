@@ -112,3 +112,44 @@ BUILDS: Final[dict[str, pl.DataType]] = {
 """One row per build."""
 
 TABLES: Final = {"events": EVENTS, "attempts": ATTEMPTS, "runs": RUNS, "builds": BUILDS}
+
+ATTEMPT_LOSSES: Final[dict[str, pl.DataType]] = {
+    "build_started": MOMENT,
+    "seconds": pl.Float64(),  # how long it took, 0 where nothing tells
+    "unmeasured": pl.Boolean(),
+    "repeated": pl.Boolean(),  # its state had completed in an earlier run of the build
+    "charged": pl.Int32(),  # the state that is to blame for what was lost in it
+    "lost": pl.Float64(),  # seconds
+    "first_here": pl.Boolean(),  # of the build at its state
+    "passed_here": pl.Boolean(),  # of the first: whether the build got past the state
+    "failure_class": pl.String(),  # of a failure, found from its message where nobody said
+    "failure_signature": pl.String(),
+    "first_of_kind": pl.Boolean(),  # of the build's failures with this signature
+}
+"""What a report adds up, told of each attempt when it is mirrored: `sql/losses.sql`."""
+
+BUILD_LOSSES: Final[dict[str, pl.DataType]] = {
+    "first_green": pl.Boolean(),
+    "first_ended": pl.Boolean(),
+    "bad_runs": pl.Int32(),
+    "green_at": MOMENT,
+    "start_overs": pl.Int32(),
+    "waited": pl.Float64(),  # seconds between a bad run and the next
+    "executed": pl.Int32(),
+    "failed": pl.Int32(),
+    "interrupted": pl.Int32(),
+    "unmeasured": pl.Int32(),
+    "seconds": pl.Float64(),
+    "failed_seconds": pl.Float64(),
+    "repeated_seconds": pl.Float64(),
+    "interrupted_seconds": pl.Float64(),
+    "lost": pl.Float64(),
+    "hosts": pl.List(pl.String()),
+    "classes": pl.List(pl.String()),
+    "signatures": pl.List(pl.String()),
+    "failed_states": pl.List(pl.Int32()),
+}
+"""The same of each build."""
+
+COSTED: Final = {"attempts": {**ATTEMPTS, **ATTEMPT_LOSSES}, "builds": {**BUILDS, **BUILD_LOSSES}}
+"""All that is mirrored of attempts and builds."""

@@ -6,9 +6,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from analysis import database
 from analysis.findings import find
+from analysis.findings_states import spreads
 from analysis.history import History
 from tests.analysis.lives import Recorded
 from tests.histories import T0, completes, decides, fails, history, holds, interrupts, releases, restarts, waits
@@ -199,6 +204,43 @@ def test_the_cube_adds_up_to_the_totals(tmp_path: Path) -> None:
     assert sum(found.cube.builds["builds"]) == 41
     assert not found.cube.complete, "hosts beyond the most frequent are told together"
     assert {len(column) for column in columns.values()} == {len(columns["state"])}
+
+
+def test_what_takes_whole_builds_is_told_of_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the history, so many builds are looked at one by one, and it is said; the rest is counted of all."""
+    builds = [*(hourly(*START_OVER, number=n) for n in range(5)), hourly(fails(5, "net.dns"), number=9), hourly(*GREEN)]
+    whole = told(tmp_path, *builds)
+    monkeypatch.setattr("analysis.findings_failures.MOST_FOLDED", 2)
+    found = told(tmp_path, *builds)
+
+    assert (whole.quality.folded, found.quality.folded, found.quality.folded_of) == (6, 2, 6)
+    assert [(kind.failures, kind.recovery.n) for kind in whole.signatures] == [(5, 5), (1, 0)]
+    assert [(kind.failures, kind.recovery.n) for kind in found.signatures] == [(5, 1), (1, 0)]
+    assert (found.quality.censored.hits, found.quality.censored.n) == (1, 2)
+    assert found.totals == whole.totals
+    assert "of the latest 2 of 6 builds that had any" in found.quality.notes[-1]
+    assert not any("the latest" in note for note in whole.quality.notes)
+
+
+def test_what_was_studied_is_said(tmp_path: Path) -> None:
+    """Advice from part of the builds says so."""
+    builds = [hourly(*GREEN, number=number) for number in range(3)]
+
+    assert "learnt from the latest 2 of 3 builds" in told(tmp_path, *builds, studied=2).quality.notes[-1]
+    assert not any("learnt" in note for note in told(tmp_path, *builds, studied=3).quality.notes)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1e7) | st.integers(0, 5).map(float), min_size=1, max_size=40))
+def test_the_middle_of_many_values_is_known_to_four_digits(values: list[float]) -> None:
+    """Counting rounded values costs a fixed amount of memory, and no figure that a report shows."""
+    con = database.connect()
+    con.execute("create table rows as select unnest($values) as value", {"values": values})
+    found = spreads(con, "rows", (), "value", 60)[()]
+
+    assert found.n == len(values)
+    assert found.mean == pytest.approx(sum(values) / len(values) / 60)
+    assert (found.p10, found.p50, found.p90) == pytest.approx(np.quantile(values, [0.1, 0.5, 0.9]) / 60, rel=1e-3)
 
 
 def test_an_empty_history_is_no_error(tmp_path: Path) -> None:

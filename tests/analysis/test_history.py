@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from analysis import segments
+from analysis.attempts import tidy, understood
 from analysis.history import History
-from analysis.tables import TABLES
+from analysis.tables import COSTED, TABLES
 from tests.analysis.lives import START, Recorded, turns
 from toolkit.core import events as ev
 from toolkit.core.interchange import interchange
@@ -39,10 +40,9 @@ def tables(history: History) -> dict[str, pl.DataFrame]:
         "builds": ["build"],
     }
     loose = {"id", "started_id", "ended_id", "started_ord", "ended_ord"}
-    return {
-        name: getattr(history, name)().collect().sort(keys).drop([column for column in TABLES[name] if column in loose])
-        for name, keys in order.items()
-    }
+    found = {name: getattr(history, name)().collect().sort(keys) for name, keys in order.items()}
+    found |= {f"costed_{name}": history.frame(f"from costed_{name}").sort(order[name]) for name in COSTED}
+    return {name: rows.drop([column for column in rows.columns if column in loose]) for name, rows in found.items()}
 
 
 def told(facts: Sequence[ev.Event], **more: Any) -> dict[str, pl.DataFrame]:
@@ -233,6 +233,34 @@ def test_learning_reads_whole_builds_and_the_latest_of_each_pipeline(tmp_path: P
         assert sorted(recent["build"]) == ["b-1", "b-2", "b-3", "b-4"]
         assert dict(recent.schema) == TABLES["attempts"]
         assert_frame_equal(history.recent(99).sort("build"), history.attempts().collect().sort("build"))
+
+
+def test_of_many_pipelines_only_so_many_builds_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does memory grow with the number of pipelines: the one that is asked about is read before all others."""
+    monkeypatch.setattr("analysis.history.MOST_LEARNT_FROM", 3)
+    facts = [fact for number in range(8) for fact in _plain(f"b-{number}", START + 10_000 * number, f"p-{number // 2}")]
+    with History.open(Recorded(facts), tmp_path) as history:
+        assert sorted(history.recent(2)["build"]) == ["b-5", "b-6", "b-7"]
+        assert sorted(history.recent(2, "p-0")["build"]) == ["b-0", "b-1", "b-7"]
+        assert sorted(history.recent(1)["build"]) == ["b-3", "b-5", "b-7"]
+
+
+def test_messages_are_understood_by_the_rules_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody classified is read once, when it is mirrored; and anew when the rules have changed."""
+    facts = _plain("b-1")
+    said = "curl: (6) Could not resolve host: mirror"
+    facts[3] = ev.AttemptFailed(build="b-1", ts_ms=START + 1000, run=1, state=5, attempt=1, error=said)
+    asked = "select failure_class, failure_signature from costed_attempts where status = 'failed'"
+    with History.open(Recorded(facts), tmp_path, identity="s") as history:
+        failure = understood(tidy(history.attempts().collect())).row(0, named=True)
+        assert history.frame(asked).row(0) == (failure["class"], failure["signature"])
+        assert failure["class"] == "network"
+    monkeypatch.setattr("analysis.mirror.present_rules", lambda: "others")
+    monkeypatch.setattr("analysis.segments.meanings", lambda told: told.with_columns(
+        pl.lit("auth").alias("found_class"), pl.lit("other").alias("found_signature")
+    ))  # fmt: skip
+    with History.open(Recorded(facts), tmp_path, identity="s") as history:
+        assert history.frame(asked).row(0) == ("auth", "other")
 
 
 def test_an_empty_history_has_empty_tables(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from analysis.findings import find
 from analysis.history import History
 from analysis.report import html
-from analysis.study import study
+from analysis.study import MOST_BUILDS, study
 from analysis.waits import Prices
 from tests.analysis.lives import Recorded
 from tests.analysis.taught import taught
@@ -177,8 +177,8 @@ def test_a_history_of_any_length_makes_a_page(browser: Any, tmp_path: Path, numb
     events.mkdir()
     invent(events / "events.parquet", number, days=40 if number < 1000 else 420, codes=(5, 40, 100))
     with History.open(events, tmp_path / "cache") as history:
-        attempts = history.attempts().collect()
-        learnt = study(attempts, Policy(), {}, pipeline=None, prices=Prices()) if number < 1000 else {}
+        recent = history.recent(MOST_BUILDS)
+        learnt = study(recent, Policy(), {}, pipeline=None, prices=Prices()) if number < 1000 else {}
         found = find(history, now=NOW, **learnt)
     assert found.outcomes.builds == number
 

@@ -74,9 +74,9 @@ def test_a_second_report_of_the_same_history_learns_nothing_anew(
 
     def studied(**policy: Any) -> dict[str, Any]:
         with History.open(tmp_path / "events", tmp_path / "mirror") as history:
-            attempts = history.attempts().collect()
+            recent = history.recent(study.MOST_BUILDS)
         return study.study(
-            attempts, Policy(**policy), {}, pipeline=None, prices=Prices(), cache=tmp_path / "learnt"
+            recent, Policy(**policy), {}, pipeline=None, prices=Prices(), cache=tmp_path / "learnt"
         )  # fmt: skip
 
     first = studied()

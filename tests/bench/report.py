@@ -21,7 +21,7 @@ sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != Pa
 from analysis.findings import find  # noqa: E402
 from analysis.history import History  # noqa: E402
 from analysis.report import html, markdown, terminal  # noqa: E402
-from analysis.study import study  # noqa: E402
+from analysis.study import MOST_BUILDS, study  # noqa: E402
 from analysis.waits import Prices  # noqa: E402
 from analysis.watch import watch  # noqa: E402
 from tests.invented import invent  # noqa: E402
@@ -59,10 +59,10 @@ def main() -> None:
             policy, prices = Policy(), Prices()
             for what in ("what it teaches", "the same again"):
                 timed(what, lambda: learnt.update(study(
-                    history.attempts().collect(), policy, {}, pipeline=None, prices=prices, cache=folder / "learnt"
+                    history.recent(MOST_BUILDS), policy, {}, pipeline=None, prices=prices, cache=folder / "learnt"
                 )))  # fmt: skip
             timed("what it watches", lambda: watch(
-                history.attempts().collect(), (), Captured(str(folder)), folder / "watched"
+                history.recent(MOST_BUILDS), (), Captured(str(folder)), folder / "watched"
             ))  # fmt: skip
             found = []
             timed("what it says", lambda: found.append(find(history, now=datetime.now(UTC), **learnt)))  # type: ignore[arg-type]

@@ -26,6 +26,8 @@ from toolkit.core.words import how_many
 from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from analysis.history import History
     from analysis.waits import Prices
     from analysis.watch import Watched
@@ -196,12 +198,12 @@ def must_be_known(tables: History, pipeline: str | None, target: str | None = No
 
 
 def _names(tables: History, column: str) -> list[str]:
-    found = tables.builds().collect()[column].drop_nulls().unique().sort().to_list()
-    return [str(each) for each in found]
+    known = f"select distinct {column} from builds where {column} is not null order by {column}"  # noqa: S608 - our own names
+    return [str(each) for each in tables.frame(known)[column].to_list()]
 
 
-def watch_over(tables: History, project: Project) -> Watched:
-    """Look at the rules, hosts and outages of a history."""
+def watch_over(recent: pl.DataFrame, project: Project) -> Watched:
+    """Look at the rules, hosts and outages of the latest builds of a history: their attempts."""
     from pathlib import Path
 
     from analysis.watch import watch
@@ -209,7 +211,7 @@ def watch_over(tables: History, project: Project) -> Watched:
 
     own = [each.rule() for each in project.rules]
     cache = Path(project.state_directory) / "cache"
-    return watch(tables.attempts().collect(), own, Captured(project.directory), cache)
+    return watch(recent, own, Captured(project.directory), cache)
 
 
 def _histories(

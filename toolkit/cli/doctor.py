@@ -85,9 +85,11 @@ def _configuration(where: str) -> tuple[list[Fault], Project]:
 
 
 def _watched(project: Project, store: str | None) -> Watched | None:
+    from analysis.study import MOST_BUILDS
+
     try:
         with tables_of(project, store) as tables:
-            return watch_over(tables, project)
+            return watch_over(tables.recent(MOST_BUILDS), project)
     except NotFound:
         return None
 

@@ -56,7 +56,7 @@ def report(
     from pathlib import Path
 
     from analysis.findings import find
-    from analysis.study import study
+    from analysis.study import MOST_BUILDS, study
 
     if [markdown, html, "-" if as_json else None].count("-") > 1:
         hint = "Write all but one of them to a file, such as --markdown report.md."
@@ -67,9 +67,10 @@ def report(
         must_be_known(tables, pipeline, target)
         states = {each.code: each for each in here.states}
         work.stage("looking at rules, hosts and outages")
-        watched = watch_over(tables, here)
+        recent = tables.recent(MOST_BUILDS, pipeline)
+        watched = watch_over(recent, here)
         learnt = study(
-            tables.attempts().collect(),
+            recent,
             here.policy,
             states,
             pipeline=pipeline,
@@ -140,7 +141,7 @@ def recommend(
     with telling() as work, tables_of(here, store, work) as tables:
         must_be_known(tables, pipeline)
         work.stage("learning from failures")
-        attempts = tables.recent(MOST_BUILDS)
+        attempts = tables.recent(MOST_BUILDS, pipeline)
         advice = distrusted(
             advise(attempts, pipeline=pipeline, prices=prices_of(here)), taints_of(here, store).values()
         )

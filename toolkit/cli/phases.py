@@ -269,7 +269,8 @@ def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
     from toolkit.cli.data import prices_of, tables_of
 
     with tables_of(project, store) as tables:
-        attempts, builds = tables.recent(MOST_BUILDS), tables.builds().collect()
+        attempts = tables.recent(MOST_BUILDS, project.pipeline.name)
+        builds = tables.frame("select pipeline, status, degraded from builds")
     ours = project.pipeline.name if project.pipeline.name in attempts["pipeline"] else None
     advice = recommend(attempts, pipeline=ours, prices=prices_of(project))
     replayed = replayed_under(project, store, wanted, pipeline=ours) if attempts.height else None

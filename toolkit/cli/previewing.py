@@ -83,7 +83,7 @@ def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline
     with telling() as work, tables_of(project, store, work) as tables:
         must_be_known(tables, pipeline)
         work.stage(f"replaying under {wanted}")
-        attempts = tables.recent(MOST_BUILDS)
+        attempts = tables.recent(MOST_BUILDS, pipeline)
         states = {each.code: each for each in project.states}
         return replay(
             attempts, phase_named(wanted), project.policy, phase=wanted, pipeline=pipeline, states=states,
