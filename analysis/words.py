@@ -95,7 +95,10 @@ def _retry(learnt: Learnt, answer: Answer, chance: Interval, saved: float) -> st
         f" and it saves {duration_text(saved)} each time, as starting over takes {duration_text(learnt.stakes.back)}."
     )
     if not learnt.in_place:
-        text += " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for."
+        text += (
+            " No retry in place was recorded yet; that some failures pass only after a start-over is allowed for,"
+            " and a trial on a share of the builds (`phase set selective-retry --share 20%`) would show."
+        )
     if answer.then == "hold":
         text += " What still fails then needs a person."
     return text

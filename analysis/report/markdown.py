@@ -14,6 +14,7 @@ from analysis.report.wording import (
     percent,
     rate,
     readable,
+    recovery_of,
     scope,
     seconds,
     span,
@@ -164,6 +165,9 @@ def _states(findings: Findings) -> Iterator[str]:
         ),
         right=(1, 2, 3, 6, 7, 8),
     )
+    if of := recovery_of(findings):
+        yield ""
+        yield f"{of[:1].upper()}{of[1:]}."
     if left := len(findings.states) - len(shown):
         yield ""
         yield f"{how_many(left, 'state')} that lost less {'is' if left == 1 else 'are'} left out."

@@ -20,6 +20,7 @@ from analysis.report.wording import (
     percent,
     rate,
     readable,
+    recovery_of,
     scope,
     seconds,
     sparkline,
@@ -125,7 +126,8 @@ def _outcomes(findings: Findings, width: int) -> Iterator[RenderableType]:
 def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     shown = states_shown(findings)
     left = len(findings.states) - len(shown)
-    yield title("States", f"{left} that lost less are left out" if left else "")
+    notes = [f"{left} that lost less are left out"] * bool(left) + [recovery_of(findings)] * (width >= _ROOMY)
+    yield title("States", "; ".join(filter(None, notes)))
     most = max((each.hours_lost for each in shown), default=0.0)
     roomy, wide = width >= _ROOMY, width >= _WIDE
     columns = [("state", "fill"), ("reached", "left" if roomy else "right"), ("attempts", "right"), ("failed", "right")]

@@ -127,6 +127,14 @@ def scope(told: Scope) -> str:
     return " · ".join(parts)
 
 
+def recovery_of(findings: Findings) -> str:
+    """Write of which builds recovery is told, where that is not all of them."""
+    told = findings.quality
+    if told.folded >= told.folded_of:
+        return ""
+    return f"recovery: of the latest {told.folded:,} of {told.folded_of:,} builds with failures"
+
+
 def bar(share: float, width: int) -> str:
     """Draw a share of `width` characters, in eighths; what is above zero is seen."""
     filled = min(max(share, 0.0), 1.0) * width

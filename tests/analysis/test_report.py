@@ -89,6 +89,15 @@ def test_the_terminal_report_keeps_to_the_width(found: Findings, width: int) -> 
     assert ("p90" in "\n".join(lines)) == (width >= 150)
 
 
+def test_where_recovery_is_told_of_the_latest_builds_it_says_so(found: Findings) -> None:
+    """Beside the shares that were not learnt from all builds stands from how many they were; else nothing does."""
+    part = found.model_copy(update={"quality": found.quality.model_copy(update={"folded": 1, "folded_of": 2})})
+    told = "of the latest 1 of 2 builds with failures"
+
+    assert [told in terminal.render(each, 120) for each in (found, part)] == [False, True]
+    assert [told in markdown.render(each) for each in (found, part)] == [False, True]
+
+
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_the_terminal_report_reads_as_it_is_written_here(found: Findings, width: int) -> None:
     """Everything that findings can hold, at three widths, word for word; `transcripts/` shows what people see."""

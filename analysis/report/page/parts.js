@@ -61,7 +61,7 @@ function statesPart() {
       filtered() ? null : chart("How far builds come", "bar: came so far; mark: got past it", () => funnelSpec(rows), null, go),
       chart("Time lost", "hours, by the state that failed", () => lostSpec(rows), null, go),
       chart("Failure rate", "with its 90 % interval", () => rateSpec(rows), null, go),
-      recovered.length ? chart("Recovered at the next attempt", "of failures that were tried again", () => intervalSpec(recovered, "share that passed", { format: ".0%", hue: "good" })) : null),
+      recovered.length ? chart("Recovered at the next attempt", `of failures that were tried again${F.quality.folded < F.quality.folded_of ? `, in the latest ${count(F.quality.folded)} of ${count(F.quality.folded_of)} builds with failures` : ""}`, () => intervalSpec(recovered, "share that passed", { format: ".0%", hue: "good" })) : null),
     el("details", null, el("summary", null, "All of it as a table"), listed),
   ];
 }
