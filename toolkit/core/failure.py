@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from toolkit.core.classes import GROUP_OF, FailureClass
 from toolkit.core.evidence import EvidenceLine, blocks, known_by, number_of, shapes, text_of
 from toolkit.core.judging import End, Ending, Hit, Verdict, confidence, hits_in, judge
+from toolkit.core.lastwords import is_trailer
 from toolkit.core.reading import Reader, Reading
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _unknown(hits: Sequence[Hit], reading: Reading, end: End) -> Failure:
     """Say honestly that nothing known matched, with the most suspicious line and its template."""
     from toolkit.core.signature import signature
 
-    guess = next((hit for hit in hits if hit.is_smell), None)
+    guess = next((hit for hit in hits if hit.is_smell and hit.score > 0), None)
     evidence = _evidence(guess, hits, reading)
     name, readable = signature(evidence[0].text if evidence else end.words)
     return Failure(
@@ -177,11 +178,13 @@ def _evidence(best: Hit | None, hits: Sequence[Hit], reading: Reading) -> tuple[
             if line.text.strip():
                 chosen.setdefault((line.line, line.text), line)
 
-    ordered = [*([best] if best else []), *hits]
+    ordered = [*([best] if best else []), *(hit for hit in hits if hit.score > 0)]
     take(_varied(EvidenceLine(hit.seen.number, text_of(hit.seen.line)) for hit in ordered), _KNOWN_LINES)
     if best is not None:
         take(best.seen.context(2, 6), _WITH_CONTEXT)
-    take(reversed(reading.novel or reading.tail), EVIDENCE_LINES)
+    late = list(reversed(reading.novel or reading.tail))
+    take((line for line in late if not is_trailer(line.text.encode())), EVIDENCE_LINES)
+    take(late, EVIDENCE_LINES)
     return tuple(chosen.values())
 
 

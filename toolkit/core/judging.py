@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from toolkit.core.aftermath import cleaning_since, outcome
 from toolkit.core.classes import GROUP_OF
 from toolkit.core.evidence import Sighting
+from toolkit.core.lastwords import ended_badly, ended_well, is_trailer
 from toolkit.core.rules.rule import Rule, stamped
 
 if TYPE_CHECKING:
@@ -67,10 +69,16 @@ class Hit:
     score: float
     seen: Sighting
     rule: Rule
+    mild: bool = False
+    """Said in the tone of a warning, or passed over by what followed."""
 
     @property
     def is_smell(self) -> bool:
         return self.rule.id.startswith("smell.")
+
+    def set_back(self, by: float) -> Hit:
+        """Return the same, counting less."""
+        return replace(self, score=self.score - by)
 
 
 class Verdict(NamedTuple):
@@ -91,9 +99,19 @@ _WORSE: Final = 24.0
 _FEW: Final = 3
 """So few lines were picked out by somebody: what they say is meant."""
 
+_CLEANED: Final = 40
+"""So many lines before the end belong to the cleaning-up."""
+_GUESS: Final = 40
+"""Below this weight lines are guesses, and of guesses one near the end is the better."""
+_DOUBT: Final = 30
+"""A guess about what was printed while cleaning up counts so much less."""
+_TELLING: Final = 17
+"""Above this a line tells of a failure."""
+
 _MILD: Final = re.compile(
     rb"(?i)^(?:\S+ ){0,3}\W{0,3}(?:W|WARN|WARNING|NOTICE|INFO|DEBUG|I|N)\b\]?[:\]\s]|level=(?:warn|info|debug)"
-    rb"|\bwarning:|\bretrying\b|will retry|retry(?:ing)? in \d|retries left|attempt \d+ ?(?:of|/)|\(\d+/\d+\)[.: ]"
+    rb"|\bwarning:|(?<!out )\bretrying\b|will retry|retry(?:ing)? in \d|retries left|attempt \d+ ?(?:of|/)"
+    rb"|\(\d+/\d+\)[.: ]"
     rb"|\bignor(?:ed|ing)\b|non-fatal|not fatal|continuing anyway|falling back|trying (?:again|next|other)|skipping"
     rb"|^\[MIRROR\]|trying other mirror"
 )
@@ -113,38 +131,66 @@ _GRAVE: Final = re.compile(
 
 def hits_in(reading: Reading, rules: Sequence[Rule], end: End) -> list[Hit]:
     """Return the lines that count, best first; of equals the earlier, which began the cascade."""
-    setback = 15 if end.failed else 60
-    found: list[tuple[float, int, int, Hit]] = []
+    well = not end.known and ended_well(reading.tail)
+    success = reading.lines if well else reading.success
+    found: list[tuple[int, Hit]] = []
     for place, kept in reading.kept.items():
         rule = rules[place]
         if not end.suits(rule):
             continue
         for seen in kept.sightings():
             if not reading.is_excused(seen.number):
-                score = _score(rule, seen, reading, kept.count)
-                score -= 0 if seen.number > reading.success else setback
-                found.append((-score, seen.number, place, Hit(score, seen, rule)))
-    found.sort(key=lambda each: each[:3])
-    return [hit for *_, hit in found]
+                found.append((place, _weighed(rule, seen, reading, kept.count)))
+                if seen.number <= success:
+                    hit = found[-1][1]
+                    found[-1] = place, hit.set_back(15 if end.failed and not hit.mild else 60)
+    found = [(place, _without_cleaning(hit, found, reading)) for place, hit in found]
+    found.sort(key=lambda each: (-each[1].score, each[1].seen.number, each[0]))
+    return [hit for _, hit in found]
 
 
-def _score(rule: Rule, seen: Sighting, reading: Reading, count: int) -> float:
-    """Weigh a line: its rule, its tone, how near to the end it stands, how rare its like is."""
+def _without_cleaning(hit: Hit, found: Sequence[tuple[int, Hit]], reading: Reading) -> Hit:
+    """Set back what was printed while a build that had failed already cleaned up behind itself."""
+    if hit.rule.weight >= _SURE or hit.score <= 0 or reading.lines - hit.seen.number > _CLEANED:
+        return hit
+    since = cleaning_since(hit.seen)
+    if since is None:
+        return hit
+    failed = any(reading.success < other.seen.number < since and other.score > _TELLING for _, other in found)
+    if failed:
+        return hit.set_back(100)
+    return hit.set_back(_DOUBT) if hit.rule.weight < _GUESS else hit
+
+
+def _weighed(rule: Rule, seen: Sighting, reading: Reading, count: int) -> Hit:
+    """Weigh a line: its rule, its tone, what came of it, how near to the end it stands, how rare its like is."""
     score = float(rule.weight)
     distance = reading.lines - seen.number
     if distance > _NEAR and rule.near_end:
-        return 0.0
-    if rule.weight < _SURE and not rule.fatal and _MILD.search(seen.line):
-        score -= 20
-    elif (_CALM.search(seen.line) and not _COUNTED.search(seen.line)) or _TITLE.search(seen.line):
-        score -= 100
-    elif _GRAVE.search(seen.line):
-        score += 3
+        return Hit(0.0, seen, rule)
+    if is_trailer(seen.line, seen.after):
+        return Hit(score - 100, seen, rule)
+    mild = False
+    if rule.weight < _SURE and not rule.fatal:
+        became = outcome(seen, rule)
+        if became == "worked":
+            return Hit(score - 100, seen, rule, mild=True)
+        mild = became == "minor" or _MILD.search(seen.line) is not None
+    score += -20 if mild else _tone(seen.line)
     if distance > _NEAR:
         score -= min(25.0, 4 * log2(distance / _NEAR))
+    elif rule.weight < _GUESS:
+        score -= min(8.0, distance / 6)
     if count > _MANY and rule.weight < _STRONG:
         score -= min(10.0, 2 * log2(count / _MANY))
-    return score
+    return Hit(score, seen, rule, mild=mild)
+
+
+def _tone(line: bytes) -> float:
+    """Weigh the voice in which a line is spoken: a calm one counts against it, a grave one for it."""
+    if (_CALM.search(line) and not _COUNTED.search(line)) or _TITLE.search(line):
+        return -100.0
+    return 3.0 if _GRAVE.search(line) else 0.0
 
 
 def judge(
@@ -165,7 +211,7 @@ def judge(
     by_end = _limit(end) or next((rule for rule in ends if rule.weight > 0), None)
     if by_end is not None:
         return next((Verdict(hit.rule, hit) for hit in known if _overrules(hit, by_end)), Verdict(by_end, None))
-    if known and known[0].score >= _least(end, reading):
+    if known and known[0].score >= _least(known[0], end, reading):
         return Verdict(known[0].rule, known[0])
     return Verdict(ends[0], None) if ends and end.failed else None
 
@@ -192,12 +238,9 @@ def _limit(end: End) -> Rule | None:
 
 def _confirmed(hit: Hit, hits: Sequence[Hit]) -> bool:
     """Tell whether a mere warning was followed by worse: where the end is not known, a warning alone is no failure."""
-    if hit.rule.weight >= _SURE or hit.rule.fatal or not _MILD.search(hit.seen.line):
+    if hit.rule.weight >= _SURE or hit.rule.fatal or not hit.mild:
         return True
-    return any(
-        other.seen.number >= hit.seen.number and other.score > _WORSE and not _MILD.search(other.seen.line)
-        for other in hits
-    )
+    return any(other.seen.number >= hit.seen.number and other.score > _WORSE and not other.mild for other in hits)
 
 
 def _overrules(hit: Hit, end: Rule) -> bool:
@@ -209,11 +252,13 @@ def _overrules(hit: Hit, end: Rule) -> bool:
     return False
 
 
-def _least(end: End, reading: Reading) -> float:
+def _least(hit: Hit, end: End, reading: Reading) -> float:
     """The least score with which a line decides; output that may belong to a success needs more."""
     if end.known and not end.failed:
         return 84.0
-    return 12.0 if end.known or reading.lines <= _FEW else 40.0
+    if end.known or reading.lines <= _FEW or ended_badly(reading.tail):
+        return 12.0
+    return 24.0 if reading.lines - hit.seen.number < _FEW and not hit.mild else 40.0
 
 
 def confidence(verdict: Verdict, hits: Sequence[Hit]) -> float:

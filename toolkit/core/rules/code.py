@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from toolkit.core.rules.rule import CAUSE, PHRASE, SYMPTOM, VAGUE, Rule
+from toolkit.core.rules.rule import BROAD, CAUSE, PHRASE, SYMPTOM, VAGUE, Rule
 
 RULES: Final = (
     Rule(
@@ -147,7 +147,7 @@ RULES: Final = (
         "config",
         (
             r"^(?:In file included from )?\S+\.(?:c|cc|cpp|cxx|h|hpp|f90|S|s|m):\d+(?::\d+)?: (?:fatal )?error: "
-            r"|fatal error: \S+: No such file or directory|^\S*ld(?:\.\w+)?: (?:cannot find|.*undefined reference"
+            r"|^\S+\.\w{1,5}:\d+:\d+: (?:fatal )?error: |fatal error: \S+: No such file or directory|^\S*ld(?:\.\w+)?: (?:cannot find|.*undefined reference"
             r"|error:)|collect2: error: ld returned|linker command failed|multiple definition of|error: (?:expected"
             r"|implicit declaration|conflicting types|unknown type name|redefinition|'.*' undeclared)"
             r"|relocation truncated|clang(?:\+\+)?: error:|(?:g?cc|g\+\+): error:|cc1(?:plus)?: (?:all warnings"
@@ -196,7 +196,7 @@ RULES: Final = (
         ),
         "make[2]: *** [Makefile:12: all] Error 1",
         "make[2]: Leaving directory '/src'",
-        weight=VAGUE + 6,
+        weight=BROAD - 14,
         unless=r"Error (?:124|137|143)",
     ),
     Rule(

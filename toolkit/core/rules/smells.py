@@ -12,7 +12,7 @@ _HARMLESS: Final = (
     r"|error[- ]?(?:handling|handler|reporting|codes?|log|pages?|messages?|correction|output)|-W(?:no-)?error"
     r"|on[-_]error|ignore[-_]?errors|[\w-]*err(?:or)?s?-?(?:dev|perl|lib|utils)\b"
     r"|\blib[\w-]*(?:error|fail)|error\.(?:c|h|o|go|py|js|rs|java)\b|errors?\.(?:log|txt|html)|fail(?:ed|over|safe"
-    r"|fast|2ban)[-_.]\w|fail-?(?:over|safe|fast)|\bif \[|^\+|^\s*#"
+    r"|fast|2ban)[-_.]\w|fail-?(?:over|safe|fast)|\bif \[|^\+|^\s*#(?:\D|$)|^debconf: |\bACPI\b.*\bError\b|as the 'root' user|\(ignored\)$"
     r"|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing|Downloading|Collecting"
     r"|Requirement already|Building|Compiling)\b"
 )
@@ -74,7 +74,8 @@ SMELLS: Final = (
         r"(?i)\b(?:fail(?:ed|s|ure|ures|ing)?|cannot|can't|could not|couldn't|unable to|not found|no such|denied"
         r"|refused|invalid|missing|unexpected|undefined|unsupported"
         r"|timed out|timeout|terminated|killed|exceeded|mismatch|corrupt(?:ed)?|not permitted|unreachable"
-        r"|unavailable|rejected|incompatible|giving up|illegal|bad|broken|unknown)\b",
+        r"|unavailable|rejected|incompatible|giving up|illegal|bad|badly|broken|unknown|vanished|disappeared|lost|went down|refus(?:ed|es)"
+        r"|stopped|differs?|overloaded|expired)\b",
         "giving up on the frobnicator",
         "failed=0",
         weight=18,

@@ -1,0 +1,62 @@
+"""Hears from the last lines how an output says that it ended, and which of them are only said because it ended."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.core.evidence import EvidenceLine
+
+_LAST: Final = 12
+
+_BADLY: Final = re.compile(
+    r"(?i)\b(?:build|job|stage|step|pipeline|run|task|provision\w*|install\w*|recipe|script|command"
+    r"|make)\b.*\b(?:failed|failure|errored|aborted)\b"
+    r"|^make(?:\[\d+\])?: \*\*\* .*(?:Error \d|Stop\.)|\bFinished: FAILURE\b|\bBUILD (?:FAILED|FAILURE)\b"
+    r"|\bJob failed\b"
+    r"|\b(?:exit(?:ed)?(?: with)?|return(?:ed)?(?: a)?) ?(?:non-?zero\b|(?:exit )?(?:code|status):? [1-9])"
+    r"|\bnon-?zero (?:exit|return)|^Aborted\b"
+    r"|\bexit status [1-9]|\bgiving up\b|^(?:\S+ )?(?:FATAL|PANIC)\b|unreachable=[1-9]|failed=[1-9]"
+)
+_NOT_BADLY: Final = re.compile(
+    r"(?i)\bignor|\b(?:0|no) (?:failed|failures?|errors?)\b|\bif\b.*\bfail|^\+|\bwill (?:retry|try)|\bretrying\b"
+)
+_WELL: Final = re.compile(
+    r"(?i)^\W*(?:(?:all|the|build|image|installation|install|job|everything|firmware|deploy\w*|sync|push|upload"
+    r"|provision\w*) )*"
+    r"(?:is |was |has |been )*(?:(?:done|finished|complete|completed|succeeded|published|built|ready|written"
+    r"|uploaded|provisioned)\b|(?:ok|passed)\W*$)"
+)
+_BUT: Final = re.compile(
+    r"(?i)\b(?:not|never|un\w+|clean\w*|fail\w*|errors?|refused|denied|cannot|timed? ?-?out|but|missing|invalid)\b"
+)
+_TRAILER: Final = re.compile(
+    rb"^(?:Uploading artifacts for (?:failed|successful) job|WARNING: \S+ no matching files\b|ERROR: No files to upload"
+    rb"|ERROR: Job failed(?: \([a-z ]+\))?: (?:exit (?:code|status) \d+|command terminated)"
+    rb"|Cleaning up (?:project directory|orphan processes|file based)"
+    rb"|Build step '.*' marked build as failure|Archiving artifacts|WARN: No artifacts found|Finished: (?:FAILURE"
+    rb"|ABORTED|UNSTABLE)"
+    rb"|(?:##\[error\])?Process completed with exit code \d|Post job cleanup|Sending e-?mails? to"
+    rb"|(?:\w+\.)*CalledProcessError: Command .* returned non-zero exit status \d+\.?$)"
+)
+_DRIVER: Final = re.compile(rb"CalledProcessError: Command .* returned non-zero exit status")
+
+
+def ended_badly(tail: Sequence[EvidenceLine]) -> bool:
+    """Tell whether one of the last lines says that all this has failed."""
+    return any(_BADLY.search(line.text) and not _NOT_BADLY.search(line.text) for line in tail[-_LAST:])
+
+
+def ended_well(tail: Sequence[EvidenceLine]) -> bool:
+    """Tell whether the very last line says that something is done, and none of the last ones that it failed."""
+    return bool(tail) and bool(_WELL.search(tail[-1].text)) and not _BUT.search(tail[-1].text) and not ended_badly(tail)
+
+
+def is_trailer(line: bytes, after: bytes = b"") -> bool:
+    """Tell whether a CI system or a driver says this after every failure, whatever failed."""
+    if line.startswith(b"Traceback (most recent call last)"):
+        return _DRIVER.search(after) is not None
+    return _TRAILER.match(line) is not None
