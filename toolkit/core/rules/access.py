@@ -183,7 +183,7 @@ RULES: Final = (
         "login failed: invalid credentials for user deploy",
         "credentials loaded",
         weight=PHRASE + 14,
-        unless=r"(?i)login prompt|timed out|open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
+        unless=r"(?i)login prompt|unauthori[sz]ed\.[a-z]|timed out|open\(|mkdir|/dev/|warning|cannot open|E  +|assert|sshd?\[",
     ),
     Rule(
         "file.denied",

@@ -14,7 +14,7 @@ _NO: Final = (
     r"|notice|hint)\b|^W: |\bif \[|^ *(?:[{#\"]|\++ )|\b(?:checking|testing|looking) (?:for|whether)\b|\bassert\b|^E  +"
     r"|^\[ *\d+\.\d+\]|^(?:Get|Hit|Ign|Fetched|Unpacking|Setting up|Selecting|Preparing|Installing :|Requirement already"
     r"|Created|Switched|Merge|Running)\b|^-- |systemd-udevd|\bif ! "
-    r"|\bdelaying\b|sudo: unable to resolve|^\s*(?:export |set |local |- )?\w+ ?[=:]+ ?[\w\"'/$.-]+$|\bignor|\bskip|\bnot fatal\b|\b(?:set|defaults?) to\b|\bretry(?:ing)?\b"
+    r"|\bdelaying\b|sudo: unable to resolve|^\s*(?:export |set |local |- )?\w+ ?[=:]+ ?[\w\"'/$.-]+$|^debconf: |^kill: |\bresult: ok\b|\bignor|\bskip|\bnot fatal\b|\b(?:set|defaults?) to\b|\bretry(?:ing)?\b"
 )
 _GONE: Final = r"(?:not (?:be )?(?:found|available|installed|installable|resolved)|(?:couldn\'t|can\'t) be (?:found|resolved)|missing|does(?: not|n't) exist|unavailable)"
 _WIRE: Final = (
@@ -40,10 +40,10 @@ RULES: Final = (
         "test",
         r"\b(?:tests?|checks?|specs?|scenarios?|controls?|assertions?|examples?|compliance|validation|verification|quality gates?|gates?|benchmarks?|audit)\b.*"
         r"\b(?:failed|failing|failures?|violat\w+|did not pass|not met)\b|\b[1-9]\d* of \d+ (?:\w+ )?failed\b"
-        r"|\bFAILED - \d+$|\bsuites?: failed\b|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
+        r"|\bFAILED - \d+$|\bsuites?: failed\b|\b[1-9]\d* (?:\w+ )?vulnerabilit(?:y|ies)\b(?: found|$)|\b[1-9]\d* (?:of \d+ )?(?:tests?|checks?|rules?"
         r"|controls?|specs?) (?:did not pass|failed|failing)|\bexpected\b.*\b(?:but|got|found|actual|instead)\b"
         r"|\b[1-9]\d* (?:out )?of \d+ .*\b(?:not satisfied|unsatisfied|not met|did not pass|not passed)\b"
-        r"|\.{6,} ?Failed$|\bevaluation failed\b|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
+        r"|\.{6,} ?Failed$|\bNOT OK$|\b[1-9]\d* of \d+ \w+ (?:red|not compliant)\b|\b(?:rule|control|check|test)\b.* FAILED$|\bevaluation failed\b|\bdiffers? from (?:the )?(?:golden|expected|reference|baseline|recorded)\b|\btests?, [1-9]\d* failures?|\b\d+ (?:passed|ok|successful), [1-9]\d* (?:failed|failures?)",
         "acceptance: 3 of 14 checks did not pass",
         "all checks passed",
         weight=BROAD - 1,
@@ -64,7 +64,7 @@ RULES: Final = (
         r"\b(?:out of|too (?:small|little|few|low)|not enough|not have enough|insufficient|exhaust\w+|exceed\w+|no more|ran out of|lack(?:s|ing)? (?:of )?)\b.*"
         r"\b(?:memory|ram|swap|disk|space|file ?system|storage|inodes?|handles?|descriptors?|threads|processes|quota|blocks|cpus?"
         r"|cores)\b|\b(?:disk|free|memory|storage|pool) ?(?:space|size)? .*\b(?:is insufficient|insufficient|reached (?:the )?threshold|too low)\b"
-        r"|\b(?:can't|cannot|does not|do not|doesn't|will not|won't) fit\b|\b0 ?(?:bytes|blocks|[KMGT]i?B) (?:left|free|available|remaining)\b|\bquota limit\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
+        r"|\b(?:datastore|store|scratch) (?:is )?full$|\bonly \d[\d.]* ?[KMGT]i?B (?:is |are )?(?:free|left|available)\b|\bneeds? at least \d[\d.]* ?[KMGT]i?B\b|\bno (?:free |more )?(?:\w+ ){1,3}(?:left|remaining) (?:in|on|for)\b|\b(?:can't|cannot|does not|do not|doesn't|will not|won't) fit\b|\b0 ?(?:bytes|blocks|[KMGT]i?B) (?:left|free|available|remaining)\b|\bquota limit\b|\b(?:memory|swap|disk|volume|filesystem|partition|quota|pool|heap)\b.*\b(?:is full|full$|exhausted"
         r"|exceeded|overflow)",
         "imager: the scratch volume is full",
         "memory 2048 MB",
@@ -77,7 +77,7 @@ RULES: Final = (
         r"|\b(?:another|other|concurrent) (?:app|application|program|process|build|job|run|instance|user|operation|transaction|deployment"
         r"|update)s?\b.*\b(?:running|using|holds?|holding|progress|active|already|locked)\b"
         r"|\b(?:acquire|acquiring|obtain|obtaining|get|getting|take|taking|waiting (?:for|on)|wait for)\b.*\b(?:lock"
-        r"|mutex|lease|semaphore)\b|\block(?:file)? (?:is |was )?(?:already )?(?:held|taken|present|busy|exists)",
+        r"|mutex|lease|semaphore)\b|\b(?:owned|held|locked|reserved) by (?:job|build|pid|process|run) |\block (?:for|on) .*\b(?:taken|held|owned)\b|\block(?:file)? (?:is |was )?(?:already )?(?:held|taken|present|busy|exists)",
         "imager: cannot take the lease of pool 3",
         "the lock was released",
         weight=BROAD + 7,
@@ -85,7 +85,7 @@ RULES: Final = (
     _broad(
         "auth",
         "auth",
-        r"\b(?:tickets?|sessions?|tokens?|certificates?|keys?)\b.*\bno longer (?:valid|accepted)\b|\blog ?in again\b|\b(?:tokens?|credentials?|passwords?|passphrases?|logins?|licen[cs]es?|api keys?|access keys?|secrets?)\b.*"
+        r"\b(?:tickets?|sessions?|tokens?|certificates?|keys?)\b.*\bno longer (?:valid|accepted)\b|\blog ?in again\b|\bnot on the allow ?list\b|\bno (?:right|permission|privilege)s? to\b|\b(?:token|password|certificate|licen[cs]e|key)s?\b.*\b(?:ran out|lapsed)\b|\b(?:tokens?|credentials?|passwords?|passphrases?|logins?|licen[cs]es?|api keys?|access keys?|secrets?)\b.*"
         r"\b(?:expired|invalid|denied|rejected|revoked|wrong|incorrect|missing|not (?:valid|accepted|set|found"
         r"|provided))\b|\b(?:invalid|expired|wrong|incorrect|bad|missing|no) (?:\w+ )?(?:tokens?|credentials?|passwords?"
         r"|passphrases?|licen[cs]e|api key|access key)\b|\b(?:not|un)[ -]?(?:authori[sz]ed|authenticated|permitted|entitled|allowed to)\b"
@@ -104,6 +104,7 @@ RULES: Final = (
         rf"|\bno servers? (?:suitable|could be reached)|\berrorCode=\d+ Timeout"
         rf"|\b(?:timed? ?-?out|timeout|deadline exceeded|terminated|lost|reset|refused|unreachable|disconnected|failed|failure|error|unable|cannot"
         rf"|could not|couldn't|can't) .*(?:{_TO_THE_WIRE}|\breach\b|\bbe reached\b|\bresolv(?:e|ing)\b)"
+        r"|\bpeer\b.*\bclosed\b|\b(?:host|mirror|depot|server) \S+ (?:is |was )?(?:not reachable|unreachable)\b"
         r"|\b(?:unable to|could not|couldn't|cannot|can't|failed to) (?:establish|open|set up|negotiate) .*\b(?:sessions?|connections?"
         r"|channels?|links?|tunnels?)\b",
         "depot: lost the tunnel in the middle of the transfer",
@@ -125,7 +126,7 @@ RULES: Final = (
         r"\b(?:service|server|api|endpoint|backend|hypervisor|upstream|cluster|broker|gateway|controller|scheduler)"
         r"s?\b.*\b(?:unavailable|overloaded|not (?:ready|responding|available|reachable)|unresponsive|maintenance"
         r"|internal error|5\d\d)\b|\b(?:try|trying) again (?:later|in)\b|\btemporar(?:y|ily) (?:error|failure|unavailable"
-        r"|outage)|\b(?:BACKEND|SERVICE|SERVER|NODE|HOST)_DOWN\b|\bserver error\b|\bnot responding\b|\bno (?:available|free|idle|healthy|suitable|online) (?:\w+ )?(?:machines?|nodes?|hosts?|runners?"
+        r"|outage)|\b(?:BACKEND|SERVICE|SERVER|NODE|HOST)_DOWN\b|\bserver error\b|\bnot responding\b|\b(?:did|does) not (?:respond|answer)\b|\bcome back later\b|\bno \w+ (?:will be|is|are) (?:free|available)\b|\b(?:during|in) (?:a )?fail-?over\b|\b(?:in|under|down for) maintenance\b|\bno (?:available|free|idle|healthy|suitable|online) (?:\w+ )?(?:machines?|nodes?|hosts?|runners?"
         r"|agents?|workers?|executors?|slots?|instances?|hypervisors?)\b|\b(?:is|are|still) (?:starting up|loading|initiali[sz]ing|booting)\b",
         "depot: the broker is not ready",
         "the service is running",
@@ -134,11 +135,11 @@ RULES: Final = (
     _broad(
         "infrastructure",
         "infrastructure",
-        r"\b(?:node|host|agent|runner|worker|executor|machine|instance|vm|pod|hypervisor|channel|builder|container)\b.*"
+        r"\b(?:node|host|guest|board|device|bench|agent|runner|worker|executor|machine|instance|vm|pod|hypervisor|channel|builder|container)\b.*"
         r"\b(?:lost|disconnected|offline|went down|going down|evicted|preempted|crashed|died|disappeared|vanished|went away|gone away"
         r"|unhealthy|rebooted|reclaimed|(?:stopped|terminated|killed) by the (?:host|hypervisor|provider|cloud|platform))\b"
         r"|\b(?:checksum|hash|digest|md5|sha\d+|size)\w*\b.*\b(?:mismatch\w*|(?:did|do|does)(?: not|n't) match|differs?"
-        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b|\bpower[- ]cycled\b|\bpower (?:loss|failure|outage)\b|\bwatchdog\b.*\breset\b|\bfailed (?:the )?(?:checksum|sha\d+|md5|hash|integrity)\b"
+        r"|wrong|failed)\b|\b(?:corrupt(?:ed|ion)?|truncated|damaged)\b|\bsystem failure\b|\blost contact (?:with|to) .*\b(?:hypervisor|host|node|builder|agent|guest|vm)\b|\bsystem (?:will reboot|is going down|is shutting down)\b|/dev/\S+ (?:disappeared|vanished|went away)\b|\bpower[- ]cycled\b|\blost power\b|\bpower (?:loss|failure|outage)\b|\bwatchdog\b.*\breset\b|\bfailed (?:the )?(?:checksum|sha\d+|md5|hash|integrity)\b"
         r"|\b(?:hardware|machine check|i/o|bus|media|sector|ecc)\b.*\b(?:errors?|failure|fault)\b",
         "imager: builder 7 went away",
         "host builder7",
@@ -160,7 +161,7 @@ RULES: Final = (
         r"\b(?:packages?|dependenc(?:y|ies)|modules?|librar(?:y|ies)|artifacts?|plugins?|versions?|crates?|gems?"
         rf"|requirements?|components?|providers?|releases?|images?)\b.*\b(?:{_GONE}|conflict\w*|incompatible|unsatisf\w*"
         r"|unresolv\w*|unmet|unknown)"
-        r"|\bno (?:\w+ )?(?:refs?|candidates?|match(?:es)?|providers?|images?|boxes|releases?|versions?) (?:was |were )?(?:found"
+        r"|\bunresolvable\b|\b(?:needs?|requires?) \S+ ?(?:>=|<=|==|[=<>^~])\s?\S+.*\b(?:but|installed|found)\b|\bno (?:\w+ )?(?:refs?|candidates?|match(?:es)?|providers?|images?|boxes|releases?|versions?) (?:was |were )?(?:found"
         r"|available|for|matching)\b"
         r"|\bno (?:e?builds?|packages?|versions?|releases?) (?:of|to satisfy) |\bno (?:package|module|library|plugin|gem|image|role|collection)s? (?:called|named)\b"
         r"|\b(?:could not find|couldn't find|cannot find|can't find|can not find|unable to (?:find|locate|resolve"
@@ -200,11 +201,11 @@ RULES: Final = (
     _broad(
         "timeout",
         "timeout",
-        r"\btimed[ -]out\b|\btime-?out\W*$|\b(?:time ?limit|deadline|time-?out) (?:was |has been )?(?:exceeded|reached"
+        r"\btimed[ -]?out\b|\btime-?out\W*$|\b(?:time ?limit|deadline|time-?out) (?:was |has been )?(?:exceeded|reached"
         r"|expired|passed|waiting|after|error)\b"
         r"|\b(?:exceeded|reached|expired|hit|passed) .*\b(?:time-?out|time limit|deadline|allotted time|time budget)\b"
         r"|Timeout(?:Error|Exception|Expired)\b|\bdid not \w+ .*\b(?:within|in|after) \d+|\bno .* (?:after|within) \d+ ?(?:s|sec|min)"
-        r"|\btook (?:too long|longer than)\b|\bgave up (?:waiting|after)\b|\bgiving up after\b|\bafter \d+ ?(?:s|sec|seconds|m|min|minutes|h|hours)\b.*\bgiving up\b|\bwaited (?:too long|\d+)",
+        r"|\b(?:exceeded|over|overran|used up) .*\b(?:budget|limit|allowance) of \d+ ?(?:s|sec|min|m|h|hours?|minutes?|seconds?)\b|\bdeadline\b.*\b(?:passed|expired|over)\b|\btook (?:too long|longer than)\b|\bgave up (?:waiting|after)\b|\bgiving up after\b|\bafter \d+ ?(?:s|sec|seconds|m|min|minutes|h|hours)\b.*\bgiving up\b|\bwaited (?:too long|\d+)",
         "imager: gave up waiting for the guest",
         "finished in time",
         weight=BROAD - 4,
@@ -213,7 +214,7 @@ RULES: Final = (
         "config",
         "config",
         r"\bexpected (?:an? |the )?(?:integer|string|boolean|number|list|mapping|object|array|int|bool|map|null|float|type|format)\b.*"
-        r"\b(?:got|found|but)\b|\bParseError\b|\bunparsed line\b",
+        r"\b(?:got|found|but)\b|\bParseError\b|\bcertificate\b.*\b(?:not trusted|untrusted)\b|\bdid you mean\b|\bnot understood\b|\berror while parsing\b|\bno (?:profile|target|section|setting|option|environment|role|template) (?:called|named)\b|\bunparsed line\b",
         "layout.yaml: field boot: expected integer, got text",
         "expected result",
         weight=BROAD + 2,

@@ -21,6 +21,7 @@ from toolkit.core.rules import (
     machines,
     network,
     plain,
+    precise,
     provision,
     runners,
     storage,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from toolkit.core.rules.rule import Rule
 
 _WRITTEN: Final[tuple[Rule, ...]] = (
+    *precise.RULES,
     *storage.RULES,
     *testing.RULES,
     *cloud.RULES,

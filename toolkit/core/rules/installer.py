@@ -209,7 +209,7 @@ RULES: Final = (
         "unknown",
         (
             r"Kernel panic - not syncing|(?i:kernel BUG at|BUG: unable to handle|general protection fault"
-            r"|Oops: \d{4}|rcu_sched self-detected stall|hung_task: blocked)"
+            r"|Oops: \d{4}|hung_task: blocked)"
         ),
         "[    3.2] Kernel panic - not syncing: Fatal exception in interrupt",
         "kernel.panic = 10",
@@ -228,7 +228,7 @@ RULES: Final = (
         "kernel.hang",
         "infrastructure",
         (
-            r"(?i)task \S+ blocked for more than \d+ seconds|soft lockup - CPU#\d+ stuck|Machine check"
+            r"(?i)task \S+ blocked for more than \d+ seconds|soft lockup - CPU#\d+ stuck|rcu_\w+ self-detected stall|Machine check"
             r"|Hardware Error|EDAC .*(?:UE|uncorrected)|NMI watchdog.*lockup|clocksource.*unstable.*skew"
             r"|thermal.*(?:critical|shutdown)"
         ),

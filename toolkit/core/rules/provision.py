@@ -33,7 +33,7 @@ RULES: Final = (
         (
             r"(?i)Missing plugins|The following plugins are required, but not installed|could not (?:find"
             r"|install) (?:any |the )?plugin|Failed to install plugin|Failed getting the \"?.*plugin|no plugin installed for"
-            r"|Plugin .* (?:incompatible|crashed)|Failed to (?:install|query available|instantiate) provider"
+            r"|Plugin .* (?:incompatible|crashed)|Failed to (?:install|instantiate) provider"
             r"|Could not (?:retrieve|load) (?:the list of available|plugin)|Provider .*(?:not available"
             r"|registry .* does not have)|Required plugins are not installed|Inconsistent dependency lock file"
             r"|no available releases match|Module not installed|Failed to download module|provider .* was not found"
@@ -41,7 +41,7 @@ RULES: Final = (
         "Error: Missing plugins",
         "plugins installed",
         weight=PHRASE - 1,
-        unless=r"(?i)timeout|connection|\b5\d\d\b|429",
+        unless=r"(?i)timeout|connection|could not connect|deadline|dial tcp|no such host|\b5\d\d\b|429",
     ),
     Rule(
         "packer.ssh",

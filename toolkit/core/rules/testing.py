@@ -115,7 +115,7 @@ RULES: Final = (
     Rule(
         "test.flaky_marker",
         "test",
-        r"(?i)\bflaky test\b.*fail|rerun.*failed|FLAKY \d+ of \d+",
+        r"(?i)\bflaky test\b.*fail|\brerun of .*failed|FLAKY \d+ of \d+",
         "FLAKY 1 of 2: test_socket_ready",
         "no flaky",
         weight=SYMPTOM,
