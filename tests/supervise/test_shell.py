@@ -108,6 +108,16 @@ def test_exit_codes_come_through(shell: list[str], tmp_path: Path) -> None:
     assert ("end", "9", "42") in told(asked)
 
 
+def test_a_step_whose_end_is_not_understood_has_run(shell: list[str], tmp_path: Path) -> None:
+    """A supervisor that makes nothing of an end does not make the step run again."""
+
+    def puzzled(request: Request, _: Wire) -> str:
+        return "run 1" if request.verb == "begin" else "bad what is that"
+
+    with supervisor(tmp_path, puzzled) as (environment, _):
+        assert run(shell, "state 9 -- sh -c 'echo once; exit 42'; echo $?", environment) == (0, "once\n42\n", "")
+
+
 def test_a_name_has_any_number_of_words(shell: list[str], tmp_path: Path) -> None:
     """What stands before the first `--` is the name; what stands behind it is the step, dashes included."""
     script = """set -eu

@@ -101,7 +101,7 @@ __tk_ask() {
 __tk_tell() {
     case $__tk_must in ?*) printf '%s\n' "$__tk_rc" >|"$__tk_dir/ended.$__tk_code-$__tk_attempt" || : ;; esac
     __tk_ask 'end' "$__tk_code" "$__tk_rc"
-    case $__tk_reply in '') __tk_reply=lost ;; esac
+    case $__tk_reply in '' | 'bad '*) __tk_reply=lost ;; esac
 }
 
 # See to the answers after which a state is left without its step, or nothing more is asked about it.
