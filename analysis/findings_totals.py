@@ -134,11 +134,11 @@ def _notes(failures: int, unknown: int, censored: Rate, builds: int, degraded: i
         told = f"{how_many(builds, 'build')} {'is' if builds == 1 else 'are'}"
         notes.append(f"Only {told} recorded: every share here is uncertain, and says so.")
     if failures and unknown > _MUCH * failures:
-        told = f"{unknown} of {how_many(failures, 'failure')} {'is' if unknown == 1 else 'are'}"
+        told = f"{unknown:,} of {how_many(failures, 'failure')} {'is' if unknown == 1 else 'are'}"
         notes.append(f"{told} of unknown class: add [[rules]] for the frequent ones.")
     if censored.hits > _MUCH * censored.n:
         notes.append(
-            f"After {censored.hits} of {how_many(censored.n, 'failure')} nobody tried again, so they tell nothing of "
+            f"After {censored.hits:,} of {how_many(censored.n, 'failure')} nobody tried again, so they tell nothing of "
             "recovery."
         )
     if degraded:
