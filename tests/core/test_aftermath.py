@@ -35,6 +35,24 @@ MENDED = {
         "#5 12.2 trying without",
         "#5 DONE 13.1s",
     ],
+    "an image that came after all": [
+        "error pulling image configuration: download failed after attempts=1: dial tcp 192.0.2.1:443: i/o timeout",
+        "Status: Downloaded newer image for registry.example/base:9",
+    ],
+    "a repository that answered late": [
+        "Errors during downloading metadata for repository 'epel':",
+        "  - Curl error (28): Timeout was reached for https://m1.example/repomd.xml",
+        "Extra Packages for Enterprise Linux 9            3.1 MB/s |  19 MB     00:06",
+    ],
+    "a command that was allowed to fail": [
+        "modprobe: FATAL: Module nbd not found in directory /lib/modules/5.14",
+        "+ true",
+    ],
+    "a second try": ["umount: /mnt/img: target is busy.", "umounted on second try"],
+    "a clone that was begun again": [
+        "fatal: unable to access 'https://git.example/r.git/': Could not resolve host: git.example",
+        "Receiving objects: 100% (441/441), done.",
+    ],
     "a counted push": ["push failed: 503 Service Unavailable, attempt 1 of 3", "attempt 2 of 3: pushed"],
 }
 

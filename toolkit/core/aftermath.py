@@ -41,7 +41,17 @@ _UP: Final = re.compile(
     rb"(?i)^Warning: Permanently added '|\b(?:guest|host|vm|machine|instance|server|service|node|port|mirror"
     rb"|registry|daemon|agent"
     rb"|network) (?:is|came) (?:now |back )?(?:up|ready|reachable|available|online|healthy|open|alive)\b"
+    rb"|\.\.\. ?(?:open|up|ready)$"
 )
+_PAIRS: Final = (
+    (re.compile(rb"(?i)pull"), re.compile(rb"^Status: (?:Downloaded newer image|Image is up to date) for ")),
+    (
+        re.compile(rb"Curl error|Status code: \d|^\[MIRROR\]|metadata for repo"),
+        re.compile(rb"^Complete!|\b[1-9][\d.]* [kMG]B/s \| +[1-9][\d.]* [kMG]?B +\d\d:\d\d"),
+    ),
+    (re.compile(rb"(?i)unable to access|clon"), re.compile(rb"^Receiving objects: 100%.*done\.$")),
+)
+"""What one tool says when the thing that it complained about has come after all."""
 _NOT_UP: Final = re.compile(
     rb"(?i)\bssh\b|\brefused\b|\bunreachable\b|\bno route\b|\b(?:not|un)[ -]?(?:ready|reachable|available)\b"
 )
@@ -50,7 +60,8 @@ _WORKED: Final = re.compile(
     rb"(?i)\b200 OK\b| saved \[\d|^ *100 +[\d.]+[kMGT]? +100 |\bsuccess(?:ful|fully)?\b|\bsucceeded\b"
     rb"|\brecovered\b|\bworked\b|(?:^|[:.] ?)(?:ok|done|pushed"
     rb"|downloaded|fetched|installed"
-    rb"|connected|acquired|mounted|uploaded|complete|completed)[.!]*$|\.\.\. ?(?:ok|done)\b|^Complete!"
+    rb"|connected|acquired|mounted|uploaded|complete|completed)[.!]*$|\.\.\. ?(?:ok|done)\b|, done\.$"
+    rb"|^(?:download|upload|copy): \S+ to \S|^Complete!"
     rb"|^Fetched \d"
     rb"|^(?:ok|changed): \["
 )
@@ -60,7 +71,7 @@ _NOT_SO: Final = re.compile(
 _MINOR: Final = re.compile(
     rb"(?i)^\W*(?:using (?:the )?(?:default|built-in|cached|previous)|fall(?:ing)? ?back|ignoring\b|ignored\b"
     rb"|continuing\b|proceeding\b"
-    rb"|skipping\b|never mind|not fatal|non-fatal|not needed|harmless)"
+    rb"|skipping\b|never mind|non-fatal|harmless)|\bnot (?:important|needed|critical|fatal)\b"
 )
 _TROUBLE: Final = re.compile(
     rb"(?i)\berrors?\b|\bfail(?:ed|ure|s|ing)?\b|\bfatal\b|\bcan ?(?:not|'t)\b|\bcould ?n[o']t\b|\bunable to\b"
@@ -68,6 +79,9 @@ _TROUBLE: Final = re.compile(
     rb"|\btimed? ?out\b|\bno such\b|\bnot found\b|\bgiv(?:e|ing) up\b|\bgave up\b|\babort|\bkilled\b"
     rb"|\bexit(?:ed)? (?:code|status|with)\b"
 )
+_SHRUG: Final = re.compile(rb"^\++ (?:true|:)$")
+"""A traced `|| true`."""
+_LATER: Final = re.compile(rb"(?i)\bon (?:the )?(?:second|third|2nd|3rd|next) (?:try|attempt)\b")
 _TRACE: Final = re.compile(rb"^\++ ")
 _STEP: Final = re.compile(rb"^#\d+ ")
 _STEP_DONE: Final = re.compile(rb"^#\d+ (?:DONE|CACHED)\b")
@@ -91,18 +105,20 @@ def outcome(seen: Sighting, rule: Rule) -> Outcome:
     steps = 0
     for at, line in enumerate(lines):
         if at < _SOON:
+            if at == 0 and _SHRUG.match(line):
+                return "worked"
             if at == 0 and _MINOR.search(line):
                 return "minor"
             announced = announced or _announces(line)
             again = again or announced
         if not _NOT_SO.search(line) and (
-            (comes_back and _is_back(seen.line, line)) or (again and _says_it_worked(line))
+            _came(seen.line, line) or (comes_back and _is_back(seen.line, line)) or (again and _says_it_worked(line))
         ):
             return "worked"
         steps = steps + 1 if _TRACE.match(line) and not _NEXT.search(line) else 0
         if announced and steps >= _STEPS:
             return "worked"
-        if _TROUBLE.search(line) and not _announces(line) and shapes(line)[0] != shape:
+        if _TROUBLE.search(line) and not (_announces(line) or shapes(line)[0] == shape or _alike(seen.line, line)):
             break
     return "minor" if again else None
 
@@ -115,6 +131,14 @@ def _announces(line: bytes) -> bool:
 
 def _is_back(before: bytes, line: bytes) -> bool:
     return bool(_MENDED.search(line) or (_UP.search(line) and _NOT_UP.search(before)))
+
+
+def _came(before: bytes, line: bytes) -> bool:
+    return bool(_LATER.search(line)) or any(then.search(line) and first.search(before) for first, then in _PAIRS)
+
+
+def _alike(before: bytes, line: bytes) -> bool:
+    return any(first.search(before) and first.search(line) for first, _ in _PAIRS)
 
 
 def _says_it_worked(line: bytes) -> bool:
@@ -133,6 +157,7 @@ _CLEANING: Final = re.compile(
     rb"|post job\b|running (?:the )?(?:trap|after_script|cleanup)\b|deleting output directory\b|undefining\b"
     rb"|removing (?:the )?(?:guest|vm"
     rb"|container|workspace)\b)"
+    rb"|(?:\bcleaning up[.!]*$)"
 )
 _CLOSE: Final = 8
 

@@ -40,9 +40,10 @@ _TRAILER: Final = re.compile(
     rb"|Build step '.*' marked build as failure|Archiving artifacts|WARN: No artifacts found|Finished: (?:FAILURE"
     rb"|ABORTED|UNSTABLE)"
     rb"|(?:##\[error\])?Process completed with exit code \d|Post job cleanup|Sending e-?mails? to"
-    rb"|(?:\w+\.)*CalledProcessError: Command .* returned non-zero exit status \d+\.?$)"
+    rb"|(?:\w+\.)*CalledProcessError: Command .* (?:returned non-zero exit status \d+"
+    rb"|died with <Signals\.\w+: \d+>)\.?$)"
 )
-_DRIVER: Final = re.compile(rb"CalledProcessError: Command .* returned non-zero exit status")
+_DRIVER: Final = re.compile(rb"CalledProcessError: Command .* (?:returned non-zero|died with)")
 
 
 def ended_badly(tail: Sequence[EvidenceLine]) -> bool:
