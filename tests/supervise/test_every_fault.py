@@ -64,7 +64,7 @@ def test_each_write_fails_once(when: str, calls: list[str], tmp_path: Path) -> N
         try:
             judge(played, folder, *END)
         except AssertionError as wrong:
-            return fault, played.injected, f"{fault}: {wrong}"
+            return fault, played.injected, f"{fault}: {wrong} {played[:3]}"
         return fault, played.injected, ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
