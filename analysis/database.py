@@ -13,16 +13,18 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MEMORY: Final = "1GB"
+MEMORY: Final = "2GB"
+READING: Final = "1GB"
+"""Of an open history: what a report takes does not grow with it, beyond what can be spilled."""
 SQL: Final = Path(__file__).parent / "sql"
 
 
-def connect(spill: Path | None = None, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(spill: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
     """Open a database in memory; what does not fit goes to `spill`. `TOOLKIT_ANALYSIS_MEMORY` overrides the limit."""
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
     con.execute("set enable_progress_bar = false")
-    con.execute(f"set memory_limit = '{memory or os.environ.get('TOOLKIT_ANALYSIS_MEMORY', MEMORY)}'")
+    con.execute(f"set memory_limit = '{os.environ.get('TOOLKIT_ANALYSIS_MEMORY') or memory}'")
     if spill is not None:
         con.execute(f"set temp_directory = '{quoted(spill / 'spill')}'")
     return con

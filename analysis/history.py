@@ -83,7 +83,7 @@ class History:
     def duckdb(self) -> duckdb.DuckDBPyConnection:
         """Give a connection with events, attempts, runs, builds and facts as views."""
         if self._con is None:
-            con = database.connect(spill=self._manifest.folder)
+            con = database.connect(self._manifest.folder, database.READING)
             for part in ("attempts", "runs", "builds", "facts"):
                 con.execute(f"create view {part} as select {_columns(_SHOWN[part])} from {self._relation(part)}")  # noqa: S608
             for part, columns in COSTED.items():
