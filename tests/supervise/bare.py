@@ -38,6 +38,9 @@ strategy = "quick"
 PRELUDE = """
 shown() { until grep -q -- "$2" "$1" 2>/dev/null; do sleep 0.01; done; }   # FILE TEXT: wait for it
 gone() { while kill -0 "$1" 2>/dev/null; do sleep 0.01; done; }            # PID: wait for its end
+stopped() { until ps -o stat= -p "$1" | grep -q "^[${2-T}]"; do sleep 0.01; done; }   # PID [STATES]: wait for its stop
+# PID: wait for its end, and show it; bash takes its time to notice that a stopped job goes on.
+ended() { local s=147; while [ $s = 147 ] || [ $s = 148 ]; do sleep 0.01; wait "$1" 2>/dev/null; s=$?; done; echo $s; }
 """
 
 Step = tuple[bytes, bytes | Callable[["Screen"], None]]
