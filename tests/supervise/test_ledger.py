@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from phases import phase
+from phases.shadow import shadow
+from tests.supervise.projects import project_in
 from toolkit.core import events as ev
 from toolkit.store import open_store
 from toolkit.supervise import wishes
+from toolkit.supervise.deciding import Decider, Phases
+from toolkit.supervise.diagnosing import Diagnostician
 from toolkit.supervise.holder import this_process
 from toolkit.supervise.ledger import Ledger, now_ms
+from toolkit.supervise.notifying import Herald
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +80,23 @@ def test_people_may_speak_before_a_failure_is_diagnosed(store: Store, lease: flo
     stands = store.progress(BUILD)
     assert (stands.attempts[0].failure_class, stands.abandoned) == ("network", True)
     assert ran.ledger.progress == stands
+
+
+def test_who_releases_a_build_before_its_failure_is_diagnosed_has_decided(store: Store, tmp_path: Path) -> None:
+    """The diagnosis is kept, nothing else is decided about the failure, and nobody is warned."""
+    ran = Ran(store, None)
+    project, failed = project_in(tmp_path), ran.ledger.progress.attempts[0]
+    decider = Decider(
+        project, store, ran.ledger, Phases(decide=phase, shadow=shadow), Diagnostician((), store, str(tmp_path)),
+        herald=Herald(project, store, ran.ledger), phase="selective-retry",
+    )  # fmt: skip
+    wishes.say(store, BUILD, wishes.hold("alice", "looking"))
+    wishes.say(store, BUILD, wishes.release("alice", "again"))
+
+    assert [decider.after(failed).action.name for _ in range(2)] == ["stop", "stop"]
+    assert (ran.said, ran.ledger.is_whole()) == ([], True)
+    kinds = [each.kind for each in store.events(BUILD)]
+    assert kinds[-3:] == ["build_held", "build_released", "failure_diagnosed"]
 
 
 @pytest.mark.parametrize("lease", [None, 30.0], ids=["tracked", "leased"])

@@ -105,7 +105,7 @@ def after_failure(  # noqa: PLR0913 - what a decision may depend on
     resume: Resume = "auto",
 ) -> Situation:
     """Describe where a build stands after the last attempt at a state has failed; ValueError when none has."""
-    counted = [each for each in _counted(progress) if each.status == "failed"]
+    counted = [each for each in progress.attempts if each.status == "failed" and counts(progress, each)]
     here = [each for each in counted if each.state == state.code]
     if not here:
         raise ValueError(f"state {state.code} has not failed in build {progress.build}")
@@ -125,10 +125,10 @@ def after_failure(  # noqa: PLR0913 - what a decision may depend on
     )
 
 
-def _counted(progress: Progress) -> list[Attempt]:
-    """Attempts since a person last released the build: who says "try again" gives a new allowance."""
+def counts(progress: Progress, attempt: Attempt) -> bool:
+    """Tell whether no person has released the build since an attempt: who says "try again" gives a new allowance."""
     since = progress.released.ts_ms if progress.released is not None else 0
-    return [each for each in progress.attempts if (each.ended_ms or each.started_ms or 0) > since]
+    return (attempt.ended_ms or attempt.started_ms or 0) > since
 
 
 def _diagnosis(attempt: Attempt) -> Diagnosis:
@@ -140,6 +140,7 @@ def _diagnosis(attempt: Attempt) -> Diagnosis:
 
 
 def _minutes(progress: Progress, now_ms: int) -> float:
-    before = sum(each.duration or 0.0 for each in _counted(progress) if each.run != progress.run)
+    earlier = (each for each in progress.attempts if each.run != progress.run and counts(progress, each))
+    before = sum(each.duration or 0.0 for each in earlier)
     started = now_ms if progress.run_started_ms is None else progress.run_started_ms
     return (before + max(0, now_ms - started) / 1000) / 60

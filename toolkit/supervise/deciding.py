@@ -9,7 +9,7 @@ from phases import Decide
 from toolkit.core import events as ev
 from toolkit.core.action import Action, Hold, Reuse, Run, Stop
 from toolkit.core.policy import Policy
-from toolkit.core.situation import Situation, after_failure, before_attempt
+from toolkit.core.situation import Situation, after_failure, before_attempt, counts
 from toolkit.core.values import Value
 from toolkit.errors import Refused, ToolkitError
 from toolkit.supervise.incidents import breaker_for
@@ -126,15 +126,23 @@ class Decider:
         return action
 
     def diagnose(self, attempt: Attempt, *, ended_by: Ending | None = None) -> None:
-        """Find out what a failure was, unless that is known, and record it."""
-        if attempt.failure_class is None:
-            self._ledger.record(self._diagnostician.diagnose(self._ledger.progress, attempt, ended_by=ended_by))
+        """Find out what a failure was, unless that is known by now, and record it."""
+        progress = self._ledger.progress
+        same = (each for each in progress.attempts_at(attempt.state) if each.attempt == attempt.attempt)
+        if all(each.failure_class is None for each in same):
+            self._ledger.record(self._diagnostician.diagnose(progress, attempt, ended_by=ended_by))
 
     def after(self, attempt: Attempt, *, ended_by: Ending | None = None, forbidden: str = "") -> Answer:
-        """Find out what a failure was, decide, and record both; a hold is recorded too."""
+        """Find out what a failure was, decide, and record both; a hold is recorded too.
+
+        Who released the build meanwhile has decided.
+        """
         self.diagnose(attempt, ended_by=ended_by)
         progress, phase = self._ledger.progress, self.phase_at(attempt.state)
         failed = progress.attempts_at(attempt.state)[-1]
+        if not counts(progress, failed):
+            self.last = Stop(reason="the build was released since it failed", resumable=True)
+            return Answer(action=self.last)
         situation = after_failure(
             progress, self.project.state(attempt.state, attempt.name), now_ms=now_ms(), forbidden=forbidden,
             breaker=breaker_for(self._store, progress, failed, self.project.budget, now_ms=now_ms()),
