@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from phases.rollout import Arm, arm_of
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from toolkit.project import Project
     from toolkit.store import BuildRow, Store, Writer
 
+FINISHING_SECONDS = 60.0
+SILENT_SECONDS = 1.0
+LOOK_SECONDS = 0.02
 OPEN_ENDS = frozenset({"failed", "interrupted"})
 
 
@@ -80,6 +84,8 @@ def _continue(
     store: Store, wanted: Wanted, known: BuildRow, project: Project, say: Callable[[str], None] | None
 ) -> Writer:
     settle(store, known, project, patient=wanted.build is not None, say=say)
+    if wanted.build is not None:
+        _let_finish(store.progress(known.build), say)
     lease = store.lease(known.build)
     progress = store.progress(known.build)
     if progress.held and _followed(known.build, wanted)[0] != "track-only":
@@ -100,9 +106,20 @@ def _continue(
 
 
 def _is_finishing(progress: Progress) -> bool:
-    """Tell whether the run has ended while its supervisor still writes down why: all of that is its own to record."""
+    """Tell whether a run has ended whose supervisor still writes down why, or tells people: that is its own to do."""
     holder = progress.holder or ""
-    return holder != this_process() and fate(holder) == "alive"
+    return not progress.run_open and holder != this_process() and fate(holder) == "alive"
+
+
+def _let_finish(progress: Progress, say: Callable[[str], None] | None) -> None:
+    """Wait for such a supervisor, as long as what it does may take."""
+    began = monotonic()
+    told = say is None
+    while _is_finishing(progress) and (waited := monotonic() - began) < FINISHING_SECONDS:
+        if not told and waited > SILENT_SECONDS and say is not None:
+            told = True
+            say(f"waiting for {spoken(progress.holder)}, which still tells what became of build {progress.build}")
+        sleep(LOOK_SECONDS)
 
 
 def being_run(store: Store, progress: Progress) -> BuildLeased:
