@@ -149,23 +149,3 @@ def _step_done(line: bytes, later: list[bytes]) -> bool:
     """Tell whether the step of a container build that printed a line came to a good end."""
     step = line.split(b" ", 1)[0] + b" "
     return any(each.startswith(step) and _STEP_DONE.match(each) for each in later)
-
-
-_CLEANING: Final = re.compile(
-    rb"(?i)^(?:\++ )?(?:==> )?(?:[\w.-]+: )?(?:clean(?:ing)?[ _-]?up\b|destroying\b|tearing down\b|teardown\b"
-    rb"|roll(?:ing)? ?back\b"
-    rb"|post job\b|running (?:the )?(?:trap|after_script|cleanup)\b|deleting output directory\b|undefining\b"
-    rb"|removing (?:the )?(?:guest|vm"
-    rb"|container|workspace)\b)"
-    rb"|(?:\bcleaning up[.!]*$)"
-)
-_CLOSE: Final = 8
-
-
-def cleaning_since(seen: Sighting) -> int | None:
-    """Return the number of a line close before this one that announces the cleaning-up; None without one."""
-    lines = seen.before.split(b"\n")[1:-1]
-    for back, line in enumerate(reversed(lines[-_CLOSE:]), 1):
-        if _CLEANING.search(line):
-            return seen.number - back
-    return None

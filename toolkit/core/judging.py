@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from math import log2
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from toolkit.core.aftermath import cleaning_since, outcome
+from toolkit.core.aftermath import outcome
 from toolkit.core.classes import GROUP_OF
 from toolkit.core.evidence import Sighting
-from toolkit.core.lastwords import ended_badly, ended_well, is_trailer
+from toolkit.core.lastwords import cleaning_since, ended_badly, ended_well, is_trailer
 from toolkit.core.rules.rule import Rule, stamped
 
 if TYPE_CHECKING:
@@ -140,10 +140,10 @@ def hits_in(reading: Reading, rules: Sequence[Rule], end: End) -> list[Hit]:
             continue
         for seen in kept.sightings():
             if not reading.is_excused(seen.number):
-                found.append((place, _weighed(rule, seen, reading, kept.count)))
+                hit = _weighed(rule, seen, reading, kept.count)
                 if seen.number <= success:
-                    hit = found[-1][1]
-                    found[-1] = place, hit.set_back(15 if end.failed and not hit.mild else 60)
+                    hit = hit.set_back(15 if end.failed and not hit.mild else 60)
+                found.append((place, hit))
     found = [(place, _without_cleaning(hit, found, reading)) for place, hit in found]
     found.sort(key=lambda each: (-each[1].score, each[1].seen.number, each[0]))
     return [hit for _, hit in found]

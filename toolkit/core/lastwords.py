@@ -1,4 +1,4 @@
-"""Hears from the last lines how an output says that it ended, and which of them are only said because it ended."""
+"""Hears from the last lines how an output says that it ended, and what is only said or cleaned up because it did."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.core.evidence import EvidenceLine
+    from toolkit.core.evidence import EvidenceLine, Sighting
 
 _LAST: Final = 12
 
@@ -44,6 +44,15 @@ _TRAILER: Final = re.compile(
     rb"|died with <Signals\.\w+: \d+>)\.?$)"
 )
 _DRIVER: Final = re.compile(rb"CalledProcessError: Command .* (?:returned non-zero|died with)")
+_CLEANING: Final = re.compile(
+    rb"(?i)^(?:\++ )?(?:==> )?(?:[\w.-]+: )?(?:clean(?:ing)?[ _-]?up\b|destroying\b|tearing down\b|teardown\b"
+    rb"|roll(?:ing)? ?back\b"
+    rb"|post job\b|running (?:the )?(?:trap|after_script|cleanup)\b|deleting output directory\b|undefining\b"
+    rb"|removing (?:the )?(?:guest|vm"
+    rb"|container|workspace)\b)"
+    rb"|(?:\bcleaning up[.!]*$)"
+)
+_CLOSE: Final = 8
 
 
 def ended_badly(tail: Sequence[EvidenceLine]) -> bool:
@@ -61,3 +70,12 @@ def is_trailer(line: bytes, after: bytes = b"") -> bool:
     if line.startswith(b"Traceback (most recent call last)"):
         return _DRIVER.search(after) is not None
     return _TRAILER.match(line) is not None
+
+
+def cleaning_since(seen: Sighting) -> int | None:
+    """Return the number of a line close before this one that announces the cleaning-up; None without one."""
+    lines = seen.before.split(b"\n")[1:-1]
+    for back, line in enumerate(reversed(lines[-_CLOSE:]), 1):
+        if _CLEANING.search(line):
+            return seen.number - back
+    return None
