@@ -42,14 +42,16 @@ def phases(incomplete: str) -> list[str]:
 
 def pipelines(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the pipelines of the newest builds."""
-    found = {row.pipeline for row in _rows(ctx) if row.pipeline}
-    return sorted(name for name in found if name.startswith(incomplete))
+    return _sorted({row.pipeline for row in _rows(ctx)}, incomplete)
 
 
 def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the targets of the newest builds."""
-    found = {row.target for row in _rows(ctx) if row.target}
-    return sorted(name for name in found if name.startswith(incomplete))
+    return _sorted({row.target for row in _rows(ctx)}, incomplete)
+
+
+def _sorted(names: set[str | None], incomplete: str) -> list[str]:
+    return sorted(name for name in names if name and name.startswith(incomplete))
 
 
 def _project(ctx: typer.Context) -> Project | None:

@@ -175,10 +175,12 @@ class Ledger:
 
         Once somebody runs the build again it is too late.
         """
-        retake = self.retake
-        for _ in range(ROUNDS if retake is not None else 0):
+        if self.retake is None:
+            self.trouble(str(error))
+            return False
+        for _ in range(ROUNDS):
             try:
-                self._writer = retake(self._behind) if retake is not None else self._writer
+                self._writer = self.retake(self._behind)
             except BuildLeased as again:
                 error = again
             except Exception as trouble:  # noqa: BLE001 - as in `flush`

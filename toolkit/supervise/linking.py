@@ -84,10 +84,10 @@ def _continue(
     store: Store, wanted: Wanted, known: BuildRow, project: Project, say: Callable[[str], None] | None
 ) -> Writer:
     settle(store, known, project, patient=wanted.build is not None, say=say)
-    if wanted.build is not None:
-        _let_finish(store.progress(known.build), say)
-    lease = store.lease(known.build)
-    progress = store.progress(known.build)
+    lease, progress = store.lease(known.build), store.progress(known.build)
+    if wanted.build is not None and _is_finishing(progress):
+        _let_finish(progress, say)
+        lease, progress = store.lease(known.build), store.progress(known.build)
     if progress.held and _followed(known.build, wanted)[0] != "track-only":
         reason = "" if progress.hold is None else f": {progress.hold.reason}"
         raise Refused(
