@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import pairwise
+from threading import Barrier
 
 from tests.store.processes import go, spawned
 from toolkit.core import events as ev
@@ -43,6 +46,29 @@ def test_eight_builds_at_once_lose_nothing_and_starve_nobody(url: str) -> None:
     # How much of a busy machine each gets in so short a time is the machine's affair; what one takes, others lack.
     assert max(counts.values()) <= max(WRITERS, sum(counts.values()) / 2)
     assert worst < 10
+
+
+def is_said(place: int, known: list[ev.Event]) -> bool:
+    return any(each.ts_ms == place for each in known)
+
+
+def test_of_many_who_conclude_the_same_one_records_it(url: str) -> None:
+    """All come at the same moment, to say what nobody has said yet: one does, in every round."""
+    rounds, together = 10, Barrier(WRITERS)
+
+    def conclude(name: str) -> int:
+        with closing(open_store(url)) as store:
+            first = 0
+            for place in range(rounds):
+                fact = ev.PhaseChanged(build=ev.PROJECT, ts_ms=place, phase="track-only", by=name)
+                together.wait(60)
+                first += store.append_project(fact, unless=partial(is_said, place))
+            return first
+
+    with ThreadPoolExecutor(WRITERS) as many:
+        assert sum(many.map(conclude, map(str, range(WRITERS)))) == rounds
+    with closing(open_store(url)) as store:
+        assert [fact.ts_ms for fact in store.project_events()] == list(range(rounds))
 
 
 def test_a_killed_writer_leaves_every_acknowledged_fact_and_no_half(url: str) -> None:

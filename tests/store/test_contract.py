@@ -297,6 +297,34 @@ def test_facts_about_the_project_are_apart(store: Store) -> None:
     assert store.builds() == []
 
 
+def test_what_is_said_already_is_not_said_again(opened: Open) -> None:
+    """Whoever records unless something is known sees all that others recorded, and is told whether it was needed."""
+    store, other = opened(), opened()
+    change = ev.PhaseChanged(build=ev.PROJECT, ts_ms=T0, phase="full-resume", by="ann")
+    seen: list[list[ev.Event]] = []
+
+    def known(facts: list[ev.Event]) -> bool:
+        seen.append(facts)
+        return change in facts
+
+    assert store.append_project(change, unless=known)
+    assert not other.append_project(change.but(by="bob"), unless=known)
+    assert store.append_project(change.but(by="cyd"))
+
+    assert seen == [[], [change]]
+    assert [each.by for each in other.project_events() if isinstance(each, ev.PhaseChanged)] == ["ann", "cyd"]
+    assert store.check() == []
+
+
+def test_who_begins_a_build_may_look_at_the_others(opened: Open) -> None:
+    """Of two that begin a build unless there is one, the second sees the first, which was begun as it looked."""
+    one, other = opened(), opened()
+    one.begin(lambda build: history(target=f"{len(one.builds())}", build=build))
+    other.begin(lambda build: history(target=f"{len(other.builds())}", build=build))
+
+    assert [(row.build, row.target) for row in one.builds()] == [("b-0001", "0"), ("b-0002", "1")]
+
+
 def test_an_empty_append_is_nothing(store: Store) -> None:
     """No facts, no change."""
     writer = begin(store, history())

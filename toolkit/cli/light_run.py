@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolkit.cli.parts import asked_of, foresee
+from toolkit.core.values import NOTHING
 from toolkit.errors import BuildLeased, ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
 from toolkit.supervise.selecting import WHOLE
 
@@ -131,7 +132,7 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> tuple[Runner, Ended]:
         at = following.state
         restarts -= following.reason == "start-over"
         pause(following.wait)
-        wanted = wanted.but(build=runner.ledger.build, reason=following.reason)
+        wanted = wanted.but(build=runner.ledger.build, reason=following.reason, labels=NOTHING)  # it has its labels
         try:
             runner = Runner(project, runner.store, wanted, _phases)
         except (ToolkitError, OSError) as error:

@@ -29,6 +29,7 @@ APPEND = "select append(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[], %s
 APPEND_PROJECT = "select append_project(%s, %s::bigint[], %s::text[], %s::text[])"
 RECORD = "select record(%s, %s, %s, %s, %s::bigint[], %s::text[], %s::text[])"
 TAKE_OVER = "select take_over(%s, %s)"
+ALONE = "select from counter for update"
 TURN = "update counter set build = build + 1 returning build"
 NEXT = "select coalesce(max(number), 0) + 1 from build"  # in a statement of its own: it must see what we waited for
 ADD_BUILD = f"""
@@ -135,17 +136,24 @@ class PostgresStore(Reading):
         if not self.link.lasting(lambda: self.link.ask(RENEW, (build, token))):
             raise BuildLeased(f"build {build} has another writer")
 
-    def append_project(self, *events: Event) -> None:
-        """Record facts about the project itself."""
+    def append_project(self, *events: Event, unless: Callable[[list[Event]], bool] | None = None) -> bool:
+        """Record facts about the project itself, unless something is said there already."""
         self._refuse_reading()
         rows.about_project(events)
         if not events:
-            return
+            return True
         batch = new_batch()
-        self.link.lasting(
-            lambda: bool(self.link.ask(APPEND_PROJECT, (batch, *columns(events)))),
-            lambda: bool(self.link.ask(NOTED_BY, (batch,))) or None,
-        )
+
+        def note() -> bool:
+            return bool(self.link.ask(APPEND_PROJECT, (batch, *columns(events))))
+
+        def note_if_new() -> bool:
+            with self.link.connection.transaction():
+                self.link.ask(ALONE)
+                return not (unless is not None and unless(self.project_events())) and note()
+
+        work = note if unless is None else note_if_new
+        return self.link.lasting(work, lambda: bool(self.link.ask(NOTED_BY, (batch,))) or None)
 
     def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
         """Add facts from elsewhere, all or none."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors
+from psycopg.pq import TransactionStatus
 
 from toolkit.errors import StoreTooNew, StoreUnavailable
 from toolkit.store.migrate import migrations
@@ -69,8 +70,11 @@ class Link:
         """Do `work`, again on a new connection when this one breaks, for as long as our patience lasts.
 
         `work` may have been done although its answer was lost: before it is repeated, `settled` looks, and gives its
-        result if so. Without `settled` the work is one that may be done twice.
+        result if so. Without `settled` the work is one that may be done twice. Inside a transaction work is only done:
+        whoever began that does all of it again.
         """
+        if self.connection.info.transaction_status is TransactionStatus.INTRANS:
+            return work()
         deadline = monotonic() + self.wait_seconds
         broken: psycopg.Error | None = None
         while True:

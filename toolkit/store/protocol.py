@@ -80,7 +80,8 @@ class Store(Protocol):
     def begin(self, first: Callable[[str], Sequence[Event]], build: str | None = None) -> Writer:
         """Begin a build, with the next free id or with `build`, and record `first(id)` in the same transaction.
 
-        Refused when `build` exists. `first` runs inside the transaction: it must be quick and leave the store alone.
+        Refused when `build` exists. `first` runs inside the transaction: it must be quick, and may look at the store
+        but not change it.
         """
 
     def writer(
@@ -137,8 +138,13 @@ class Store(Protocol):
         Ids only grow, and a fact never appears below one already given: the last id is where to go on next time.
         """
 
-    def append_project(self, *events: Event) -> None:
-        """Record facts about the project itself."""
+    def append_project(self, *events: Event, unless: Callable[[list[Event]], bool] | None = None) -> bool:
+        """Record facts about the project itself; tells whether that was done.
+
+        `unless` is asked inside the transaction, of the facts that there are, and nothing is recorded when it holds: so
+        of many who come to the same conclusion at the same moment one records it. It must be quick and leave the store
+        alone.
+        """
 
     def project_events(self) -> list[Event]:
         """Give the facts about the project itself, in order."""

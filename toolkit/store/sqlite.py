@@ -111,17 +111,20 @@ class SqliteStore(Reading):
 
         self.transact(work)
 
-    def append_project(self, *events: Event) -> None:
-        """Record facts about the project itself."""
+    def append_project(self, *events: Event, unless: Callable[[list[Event]], bool] | None = None) -> bool:
+        """Record facts about the project itself, unless something is said there already."""
         rows.about_project(events)
 
-        def work() -> None:
+        def work() -> bool:
+            if unless is not None and unless(self.project_events()):
+                return False
             seq = self.one(LAST_SEQ, (PROJECT,))
             self.connection.executemany(
                 ADD_EVENT, [(PROJECT, place, *rows.fact(event), 0) for place, event in enumerate(events, seq + 1)]
             )
+            return True
 
-        self.transact(work)
+        return self.transact(work)
 
     def import_builds(self, histories: Iterable[tuple[str, Sequence[Event]]]) -> ImportCount:
         """Add facts from elsewhere, all or none."""

@@ -12,6 +12,7 @@ from toolkit.core import events as ev
 from toolkit.core.phase import PhaseName
 from toolkit.core.progress import fold
 from toolkit.core.values import NOTHING, Value
+from toolkit.core.verifying import LABEL
 from toolkit.errors import BuildLeased, Refused
 from toolkit.supervise.holder import HERE, fate, is_dead, spoken, this_process
 from toolkit.supervise.last_words import clear_away, last_words
@@ -58,6 +59,8 @@ class Wanted(Value):
     """Obey `timeout` and `stall` where states are only tracked, too."""
     lease: float | None = None
     """Seconds for which the run counts as supervised without a sign of life; None where runs may stand side by side."""
+    only_to_verify: bool = False
+    """Nothing is built but for the sake of the build that its label names."""
     reason: ev.RunReason | None = None
     """Why the run of an existing build begins, where that is not what its phase always does."""
     asked: Selection = WHOLE
@@ -77,7 +80,15 @@ def begin_run(store: Store, wanted: Wanted, project: Project, say: Callable[[str
             if wanted.build is not None:
                 raise
     new = None if wanted.build in {None, "new"} else wanted.build
-    return store.begin(lambda build: _first_facts(build, wanted), build=new)
+    return store.begin(lambda build: _first_facts(build, _unless_verified(store, wanted)), build=new)
+
+
+def _unless_verified(store: Store, wanted: Wanted) -> Wanted:
+    if LABEL not in wanted.labels:
+        return wanted
+    from toolkit.supervise.verification import unless_verified
+
+    return unless_verified(store, wanted)
 
 
 def _continue(

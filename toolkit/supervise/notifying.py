@@ -99,7 +99,7 @@ class Herald:
     def _is_first(self, notice: Notice) -> bool:
         """Write down that an incident is told of; tell whether nobody had done so before.
 
-        Builds tell of a breaker at the same time: the history puts them in an order, and the first one speaks.
+        Builds notice a breaker at the same time: who writes it down first speaks.
         """
         if notice.about == "rollback":
             return True  # whoever took the phase back was the first to do so
@@ -111,13 +111,9 @@ class Herald:
             return True
         fact = fact.but(build=ev.PROJECT, by=notice.build)
         since = fact.ts_ms - BREAKER_QUIET_MS
-        if self._told_since(fact, since):
-            return False
-        self._store.append_project(fact)
-        return self._told_since(fact, since)[:1] == [fact]
-
-    def _told_since(self, fact: ev.Notified, since_ms: int) -> list[ev.Event]:
-        return [each for each in self._store.project_events() if _same(each, fact) and each.ts_ms > since_ms]
+        return self._store.append_project(
+            fact, unless=lambda facts: any(_same(each, fact) and each.ts_ms > since for each in facts)
+        )
 
 
 def complain(directory: str, what: str) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from phases.rollout import arm_of
 from phases.trial import Outcome, compare
 from toolkit.core.events import PROJECT, PhaseChanged
+from toolkit.project import load_project
 from toolkit.supervise.ledger import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from phases.trial import Comparison
+    from toolkit.core.events import Event
     from toolkit.project import Project
     from toolkit.store import BuildRow, Store
 
@@ -27,30 +29,35 @@ def over(project: Project, store: Store) -> bool:
 
     The record says so even where the file does not: a fresh checkout still holds the file as it was committed.
     """
-    last = _last_change(store)
-    return last is not None and last.rolled_back and last.by == GUARD and last.before == project.phase
+    return _is_over(project, _changes(store.project_events()))
 
 
 def judge(project: Project, store: Store) -> Comparison | None:
     """Compare the arms of the present trial; None where there is none."""
     if not 0 < project.share < 1:
         return None
-    return compare(_outcomes(project, store), project.share)
+    return _compared(project, store, _changes(store.project_events()))
 
 
 def guard(project: Project, store: Store) -> Comparison | None:
-    """Take a trial back that does harm, in the record and in toolkit.toml; gives the evidence when it did."""
-    if not 0 < project.share < 1 or over(project, store):
+    """Take a trial back that does harm, in the record and in toolkit.toml; gives the evidence when it did.
+
+    Of builds that find so at the same moment one does it, and none where a person changed the phase meanwhile.
+    """
+    if not 0 < project.share < 1:
         return None
-    told = judge(project, store)
-    if told is None or told.verdict != "worse":
+    changes = _changes(store.project_events())
+    if _is_over(project, changes) or not _is_on(project):
         return None
-    store.append_project(
-        PhaseChanged(
-            build=PROJECT, ts_ms=now_ms(), phase=project.rest_phase, before=project.phase, rolled_back=True,
-            evidence=told.shape(), by=GUARD, why=told.why,
-        )
+    told = _compared(project, store, changes)
+    if told.verdict != "worse":
+        return None
+    fact = PhaseChanged(
+        build=PROJECT, ts_ms=now_ms(), phase=project.rest_phase, before=project.phase, rolled_back=True,
+        evidence=told.shape(), by=GUARD, why=told.why,
     )  # fmt: skip
+    if not store.append_project(fact, unless=lambda facts: _changes(facts) != changes):
+        return None
     if project.file is not None:
         from toolkit.configure.edit import end_trial
 
@@ -58,15 +65,27 @@ def guard(project: Project, store: Store) -> Comparison | None:
     return told
 
 
-def _last_change(store: Store) -> PhaseChanged | None:
-    changes = [each for each in store.project_events() if isinstance(each, PhaseChanged)]
-    return changes[-1] if changes else None
+def _changes(facts: Iterable[Event]) -> list[PhaseChanged]:
+    return [each for each in facts if isinstance(each, PhaseChanged)]
 
 
-def _outcomes(project: Project, store: Store) -> list[Outcome]:
-    """Give the ended builds of the trial in the order in which they ended."""
-    last = _last_change(store)
-    since = 0 if last is None else last.ts_ms
+def _is_over(project: Project, changes: Sequence[PhaseChanged]) -> bool:
+    last = changes[-1] if changes else None
+    return last is not None and last.rolled_back and last.by == GUARD and last.before == project.phase
+
+
+def _is_on(project: Project) -> bool:
+    """Tell whether toolkit.toml still describes this trial: a build may have taken hours."""
+    present = load_project(project.directory)
+    return (present.phase, present.share, present.rest_phase) == (project.phase, project.share, project.rest_phase)
+
+
+def _compared(project: Project, store: Store, changes: Sequence[PhaseChanged]) -> Comparison:
+    return compare(_outcomes(project, store, changes[-1].ts_ms if changes else 0), project.share)
+
+
+def _outcomes(project: Project, store: Store, since: int) -> list[Outcome]:
+    """Give the ended builds of the trial, which began at `since`, in the order in which they ended."""
     rows = store.builds(pipeline=project.pipeline.name, limit=MOST_BUILDS)
     ended = sorted(
         (row for row in rows if row.started_ms >= since and _ended(project, row)), key=lambda row: row.updated_ms
