@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 from tests.histories import BUILD, T0, completes, ends, fails, histories, history, restarts, starts
 from tests.store.beginning import begin, of, on_one_store
 from toolkit.core import events as ev
+from toolkit.core.interchange import interchange
+from toolkit.core.moments import rfc3339
 from toolkit.errors import BadInput, BuildLeased, Refused
+from toolkit.importers.events import read_events
 from toolkit.store import ImportCount, Store
 
 Open = Callable[..., Store]
@@ -35,6 +40,43 @@ def test_importing_twice_changes_nothing(store: Store, told: list[list[ev.Event]
     assert {name: store.events(name) for name in batch} == kept
     assert all(kept[name] == [e for n, e in enumerate(events) if e not in events[:n]] for name, events in batch.items())
     assert all(store.latest(events[0].pipeline, events[0].target) for events in kept.values())  # type: ignore[attr-defined]
+
+
+@on_one_store
+@given(events=histories())
+def test_an_own_export_is_no_news(store: Store, events: list[ev.Event]) -> None:
+    """What a store gave out changes nothing when it comes back, though an export leaves out what only we need."""
+    writer = begin(store, [_unsupervised(event) for event in events])
+    kept = store.events(writer.build)
+    lines = "".join(json.dumps(line) + "\n" for line in interchange(kept))
+    count = store.import_builds(read_events(io.BytesIO(lines.encode()), "export"))
+
+    assert (count.builds, count.events) == (0, 0)
+    assert store.events(writer.build) == kept
+
+
+def test_an_older_export_is_no_news(store: Store) -> None:
+    """An export from before a failure was understood and the build went on tells nothing new, nor forgets labels."""
+    told = history(fails(5), restarts(), completes(5), completes(10))
+    writer = begin(store, [told[0].but(labels={"kind": "release"}), *told[1:]])
+    kept = store.events(writer.build)
+    lines = [json.dumps({"build": writer.build, "state": 5, "status": status, "ts": rfc3339(moment)})
+             for status, moment in (("started", kept[2].ts_ms), ("failed", kept[3].ts_ms))]  # fmt: skip
+    count = store.import_builds(read_events(io.BytesIO("\n".join(lines).encode()), "export"))
+
+    assert (count.builds, count.events) == (0, 0)
+    assert store.progress(writer.build).labels == {"kind": "release"}
+
+
+def test_what_is_new_in_an_export_is_taken(store: Store) -> None:
+    """Of a build that went on elsewhere only the lines that are new are added, under the run that they belong to."""
+    told = history(fails(5), restarts(), completes(5), completes(10))
+    lines = [json.dumps(line) for line in interchange(told)]
+    writer = begin(store, told[:4])
+    count = store.import_builds(read_events(io.BytesIO("\n".join(lines).encode()), "export"))
+
+    assert count.builds == 0
+    assert list(interchange(store.events(writer.build))) == list(interchange(told))
 
 
 def _unsupervised(event: ev.Event) -> ev.Event:

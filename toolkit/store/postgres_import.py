@@ -8,6 +8,7 @@ import psycopg
 
 from toolkit.core.progress import Progress, fold
 from toolkit.store import rows
+from toolkit.store.lacking import lacking
 from toolkit.store.protocol import ImportCount
 
 if TYPE_CHECKING:
@@ -87,11 +88,10 @@ class _Staging:
         if build in self.staged or build in self.more:
             self.more.setdefault(build, []).extend(events.values())
         elif self.link.ask(STANDING, (build,)):
-            there = {(row[3], row[4], row[5]) for row in self.link.ask(KEPT, (build,))}
-            if there.issuperset(events):
-                self.already += len(events)
-            else:
+            if lacking(self.link.ask(KEPT, (build,)), events.values()):
                 self.more[build] = list(events.values())
+            else:
+                self.already += len(events)
         elif events:
             self.staged.add(build)
             self.builds.append((build, rows.number_of(build), 1, *rows.summary(fold(events.values()))))
@@ -127,8 +127,7 @@ def _add(link: Link, more: dict[str, list[Event]]) -> ImportCount:
 def _continue(link: Link, build: str, told: Sequence[Event]) -> tuple[int, int]:
     """Add to a build what it lacks; give how many facts were added and how many were there."""
     kept: list[Any] = link.ask(KEPT, (build,))
-    there = {(row[3], row[4], row[5]) for row in kept}
-    missing = {fact: event for fact, event in rows.each_once(told).items() if fact not in there}
+    missing = lacking(kept, told)
     if missing:
         if link.ask(STANDING, (build,))[0][0] is not None:
             raise rows.being_run(build)

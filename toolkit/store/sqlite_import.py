@@ -9,6 +9,7 @@ import apsw
 
 from toolkit.core.progress import Progress, fold
 from toolkit.store import rows
+from toolkit.store.lacking import lacking
 from toolkit.store.protocol import ImportCount
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def _stage(
             events = rows.each_once(told)
             known += len(told) - len(events)
             if connection.execute(STANDING, (build,)).fetchall():
-                there = {(row[3], row[4], row[5]) for row in connection.execute(KEPT, (build,))}
-                if not there.issuperset(events):
+                kept: list[Any] = connection.execute(KEPT, (build,)).fetchall()
+                if lacking(kept, events.values()):
                     more.setdefault(build, []).extend(events.values())
                 else:
                     known += len(events)
@@ -122,8 +123,7 @@ def _add(connection: apsw.Connection, more: dict[str, list[Event]]) -> ImportCou
 def _continue(connection: apsw.Connection, build: str, told: Sequence[Event]) -> tuple[int, int]:
     """Add to a build what it lacks; give how many facts were added and how many were there."""
     kept: list[Any] = connection.execute(KEPT, (build,)).fetchall()
-    there = {(row[3], row[4], row[5]) for row in kept}
-    missing = {fact: event for fact, event in rows.each_once(told).items() if fact not in there}
+    missing = lacking(kept, told)
     if missing:
         if connection.execute(STANDING, (build,)).fetchall()[0][0] is not None:
             raise rows.being_run(build)
