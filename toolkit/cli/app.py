@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -25,7 +26,7 @@ from toolkit.cli import (
 )
 from toolkit.cli.light import told
 from toolkit.cli.summaries import Summaries
-from toolkit.errors import ToolkitError
+from toolkit.errors import NotDelivered, ToolkitError
 
 HELP = """Run image builds as numbered states: record them, retry what is worth it, resume at the failed state.
 
@@ -64,8 +65,11 @@ def common(
 def app() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     command = typer.main.get_command(cli)
+    if sys.stdout is None:  # closed by who started us: nothing is shown then, and no file of ours becomes our output
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as we live
     try:
         code = command.main(prog_name="toolkit", standalone_mode=False)
+        sys.stdout.flush()
     except ToolkitError as error:
         code = told(error)
     except TyperException as error:
@@ -76,8 +80,21 @@ def app() -> NoReturn:
         sys.stderr.close()
         code = 141
     except Exception as error:  # noqa: BLE001 - the last place where what nobody foresaw gets its exit code
-        code = _bug(error)
+        code = (_unheard() if isinstance(error, OSError) else 0) or _bug(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unheard() -> int:
+    """Say that nobody takes our output, a full disk behind it perhaps; 0 when that is not what is wrong."""
+    try:
+        print(flush=True)  # what failed to be written may be forgotten already
+    except OSError as error:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is still kept would be tried again at the end
+        hint = "Make room, or send the output elsewhere."
+        return told(NotDelivered(f"cannot write to stdout: {error.strerror}", hint=hint))
+    return 0
 
 
 def _bug(error: Exception) -> int:
