@@ -131,6 +131,20 @@ def test_the_build_record_has_the_design_documents_shape() -> None:
     ]
 
 
+def test_a_record_tells_what_was_found_out() -> None:
+    """A failure's error in the record is the line that its diagnosis found, as it is in the history."""
+    told = history(fails(5, error="exit code 28"))
+    told.append(
+        ev.FailureDiagnosed(
+            build=BUILD, ts_ms=T0, run=1, state=5, attempt=1, failure_class="network", signature="net.timeout",
+            error="Connection timed out",
+        )
+    )  # fmt: skip
+
+    assert build_record(fold(told))["stateHistory"][-1]["error"] == "Connection timed out"
+    assert lines(told)[-1]["error"] == "Connection timed out"
+
+
 @given(histories())
 def test_every_build_has_a_record(events: list[ev.Event]) -> None:
     """Whatever happened to it, a build's record can be written as JSON and read back."""

@@ -161,6 +161,16 @@ def test_states_that_only_the_script_knows(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_start_that_the_script_tells_of_is_planned(tmp_path: Path) -> None:
+    """State 0 stands for a run that told of nothing; one of the script's own is a state like any other."""
+    project = project_in(tmp_path)
+    told = completed(project, completes(0, "start"), completes(5, "kickstart"), fails(20))
+
+    assert actions(planned(project, told)) == {0: "reuse", 5: "reuse", 20: "run"}
+    names = {0: "start", 5: "kickstart"}
+    assert actions(planned(project, None, experience=Experience(names=names))) == {0: "run", 5: "run"}
+
+
 # ---------------------------------------------------------------- --from, --through, --only
 
 

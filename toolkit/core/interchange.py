@@ -103,9 +103,12 @@ def decision_shape(decided: ev.Decided) -> dict[str, Any]:
 
 def build_record(progress: Progress) -> dict[str, Any]:
     """Give a build in the design document's shape: `currentState`, `status`, `stateHistory` and more."""
+    errors = {(each.state, each.attempt): each.error for each in progress.attempts if each.status == "failed"}
     history = []
     for entry in progress.history:
         line = {key: value for key, value in entry.items() if key != "ts_ms"}
+        if entry["status"] == "failed" and (error := errors.get((entry["state"], entry["attempt"]))):
+            line["error"] = error  # what was found out about it, as everywhere else
         line["timestamp"] = rfc3339(entry["ts_ms"])
         history.append(line)
     return {

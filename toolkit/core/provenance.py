@@ -151,9 +151,17 @@ def run_actions(progress: Progress) -> list[dict[str, Any]]:
             told[entry["state"]] = {"action": action, "why": entry.get("error")}
     for each in progress.attempts:
         if each.run == progress.run and told.get(each.state, {}).get("action") != "run":
-            before = any(other.state == each.state and other.run < each.run for other in progress.attempts)
-            plain = "it had not completed" if before else "the first time"
-            told[each.state] = {"action": "run", "why": each.why or plain}
+            told[each.state] = {"action": "run", "why": each.why or _why_run(progress, each)}
     return [
         {"code": code, "name": progress.names.get(code), **told[code]} for code in sorted(told)
     ]  # fmt: skip
+
+
+def _why_run(progress: Progress, attempt: Attempt) -> str:
+    """Say why a state ran of which the phase that reuses states had nothing to say."""
+    before = [each for each in progress.attempts if each.state == attempt.state and each.run < attempt.run]
+    if not before:
+        return "the first time"
+    if not any(each.status == "completed" for each in before):
+        return "it had not completed"
+    return f"{attempt.phase} reuses nothing" if attempt.phase in {"track-only", "selective-retry"} else "it ran again"

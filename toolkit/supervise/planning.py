@@ -159,9 +159,19 @@ def states_of(project: Project, progress: Progress | None, experience: Experienc
         seen |= {each.state: each.name for each in progress.attempts} | dict(progress.names)
     for code, name in seen.items():
         names[code] = names.get(code) or name
-    if len(names) > 1 and UNNAMED not in configured and names.get(UNNAMED, "") == "start":
+    stands_in = UNNAMED not in configured and names.get(UNNAMED, "") == "start"
+    if len(names) > 1 and stands_in and not _told_of_start(progress, experience):
         del names[UNNAMED]
     return tuple(project.state(code, name) for code, name in sorted(names.items()))
+
+
+def _told_of_start(progress: Progress | None, experience: Experience) -> bool:
+    """Tell a state 0 of the build's own from the one that stands for a run of which nothing else was told."""
+    if UNNAMED in experience.names and len(experience.names) > 1:
+        return True
+    attempts = () if progress is None else progress.attempts
+    begun = {each.run for each in attempts if each.state == UNNAMED}
+    return any(each.run in begun and each.state != UNNAMED for each in attempts)
 
 
 def learn(store: Store, pipeline: str, builds: int = BUILDS) -> Experience:
