@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,10 +36,16 @@ print([tuple(os.get_terminal_size(fd)) for fd in (0, 1, 2)])
 
 
 def press(keys: bytes, after: float = 0.0) -> Callable[[Screen], None]:
-    """Give an act that types after a moment."""
+    """Give an act that types after a moment, once the shell on the screen waits for what it has started.
+
+    A shell that is not that far dies of a key that is meant for the build.
+    """
 
     def act(screen: Screen) -> None:
         time.sleep(after)
+        deadline = time.monotonic() + 2
+        while Path(f"/proc/{screen.pid}/wchan").read_text() != "do_wait" and time.monotonic() < deadline:
+            time.sleep(0.005)
         os.write(screen.master, keys)
 
     return act
@@ -86,11 +93,11 @@ CASES: dict[str, tuple[str, list[Step]]] = {
     ),
     "foreground": ("$W sh -c '[ $(ps -o tpgid= -p $$) = $(ps -o pgid= -p $$) ] && echo in front'", []),
     "Ctrl-C": ("$W sh -c 'echo ready; exec sleep 9'; echo $?", [(b"ready", press(b"\x03", 0.1))]),
-    "Ctrl-C, caught": (f"$W {WAITING}; echo $?", [(b"ready", b"\x03")]),
-    "Ctrl-C twice, caught": (f"$W {WAITING}; echo $?", [(b"ready", b"\x03"), (b"INT", press(b"\x03", 0.2))]),
+    "Ctrl-C, caught": (f"$W {WAITING}; echo $?", [(b"ready", press(b"\x03"))]),
+    "Ctrl-C twice, caught": (f"$W {WAITING}; echo $?", [(b"ready", press(b"\x03")), (b"INT", press(b"\x03", 0.2))]),
     "Ctrl-C, graceful": (
         "$W bash -c 'trap \"echo cleaning; sleep 0.2; echo clean; exit 4\" INT; echo ready; sleep 2 & wait'; echo $?",
-        [(b"ready", b"\x03")],
+        [(b"ready", press(b"\x03"))],
     ),
     "Ctrl-C in a script stops the script": (
         "$W sh -c 'echo ready; sleep 9'; echo not reached",

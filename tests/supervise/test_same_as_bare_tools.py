@@ -38,7 +38,7 @@ CASES = {
     "stdin tty-less select": "sleep 0.3 | $W $PYTHON -c 'import select,sys; print(select.select([0],[],[],5)[0])'",
     "seek stdin": "seq 1 100 > f; { $W sh -c 'read a; read b; echo $a $b'; cat | head -1; } < f",
     "seek whole": "seq 1 100 > f; { $W head -c 4 > /dev/null; head -1; } < f",
-    "append concurrent": "$W sh -c 'for i in 1 2 3; do echo w$i; done' >> f & for i in 1 2 3; do echo m$i >> f; done; wait; sort f",
+    "append concurrent": "$W sh -c 'for i in 1 2 3; do echo w$i; done' >> f & for i in 1 2 3; do echo m$i >> f; done; wait; sort f; rm f",
     "fd 3 pipe": "{ $W sh -c 'echo to3 >&3' 3>&1 >/dev/null; } | cat",
     "fd 9 lock": "exec 9> l; flock 9; $W sh -c 'flock -n 9 && echo ok'; ls",
     "lock released": "( exec 9> l; flock 9; $W true; ); flock -n l echo free",
