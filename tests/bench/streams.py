@@ -16,7 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MEGABYTES: Final = int(os.environ.get("TOOLKIT_BENCH_MB", "1024"))
@@ -86,6 +89,9 @@ def wrap(directory: str, command: list[str]) -> None:
         def output(self, stream: int, data: bytes, at: float) -> None:  # noqa: ARG002 - the recorder's shape
             for piece in self.scanner.feed(stream, data):
                 self.log.write(stream, piece.data)
+
+        def when_hung(self, act: Callable[[], None]) -> None:
+            pass
 
         def announce(self, payload: bytes) -> None:
             pass

@@ -7,12 +7,15 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from toolkit.supervise import recording
 from toolkit.supervise.process import CommandNotRunnable, Control, supervise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Telling:
@@ -37,6 +40,9 @@ class Telling:
         time.sleep(self.asked.get("slow", 0))
         if (word := self.asked.get("fatal")) and word in data.decode():
             self.control.end("fatal")
+
+    def when_hung(self, act: Callable[[], None]) -> None:
+        pass
 
     def announce(self, payload: bytes) -> None:
         assert payload

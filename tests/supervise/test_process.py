@@ -84,6 +84,26 @@ def test_requests_come_in_their_place(tmp_path: Path) -> None:
     assert told["announced"] == 5
 
 
+def test_requests_do_not_wait_for_the_end_of_a_flood(tmp_path: Path) -> None:
+    """A recorder that never comes to the end of what is printed reads the wire all the same."""
+    flood = "(i=0; while [ $i -lt 400 ]; do echo $i; sleep 0.001; i=$((i + 1)); done) &"
+    script = f"{flood} for i in 1 2 3; do sleep 0.1; echo state $i > w; done; wait"
+    _, told = run(tmp_path, script, wire=f"{tmp_path}/w", slow=0.005)
+    kinds = [kind for kind, _ in told["heard"]]
+    last = len(kinds) - 1 - kinds[::-1].index("request")
+
+    assert said(told, "request") == "state 1state 2state 3"
+    assert kinds[last:].count("output 1") > 20
+
+
+def test_requests_are_read_though_the_recorder_hangs(tmp_path: Path) -> None:
+    """Where nothing comes from the recorder any more, the wire is read without it: whoever waits can be answered."""
+    script = "echo x; sleep 0.1; echo state 1 > w; sleep 2; echo state 2 > w; sleep 0.1"
+    _, told = run(tmp_path, script, wire=f"{tmp_path}/w", hangs=True, patience=0.1)
+
+    assert told["announced"] == 2
+
+
 def test_the_same_descriptors_for_another_attempt(tmp_path: Path) -> None:
     """A retry reads on where the attempt before it stopped reading, and writes to where that wrote."""
     process, told = run(tmp_path, "read x; echo got $x", stdin=b"1\n2\n3\n", times=3)

@@ -15,7 +15,6 @@ from tests.supervise.bare import Screen, Step, both_on_screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 WAITING = """$PYTHON -c '
 import os, signal, time

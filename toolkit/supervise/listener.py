@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from toolkit.supervise.watch import Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolkit.core.markers import MarkerScanner
     from toolkit.supervise.conductor import Conductor
     from toolkit.supervise.wire import Wire
@@ -20,7 +22,7 @@ class Listener:
         self._conductor = conductor
         self._scanner = scanner
         self._wire = wire
-        self._watch = Watch(self._overdue)
+        self._watch = Watch(self._overdue, lambda: conductor.may_go_unrecorded)
 
     def output(self, stream: int, data: bytes, at: float) -> None:  # noqa: ARG002 - the time is for other recorders
         """Keep a piece of output, cut at the markers in it."""
@@ -32,6 +34,10 @@ class Listener:
                 self._conductor.said(stream, piece.data)
             if marker is not None and marker.status != "started":
                 self._conductor.marked(marker)
+
+    def when_hung(self, act: Callable[[], None]) -> None:
+        """Have `act` called once a request waits too long."""
+        self._watch.hung = act
 
     def announce(self, payload: bytes) -> None:
         """Take note, on the thread that reads the wire, that requests came in."""
@@ -61,11 +67,9 @@ class Listener:
                     self._conductor.marked(piece.marker)
         self._watch.stop()
 
-    def _overdue(self, line: bytes) -> bool:
-        """Recording hangs: let the shell go on as it would without us, unless somebody must decide first."""
+    def _overdue(self, line: bytes) -> None:
+        """Recording hangs: let the shell go on as it would without us."""
         asked = self._wire.parse(line) if self._wire is not None else None
-        if self._wire is None or asked is None or not self._conductor.may_go_unrecorded:
-            return False
-        self._wire.answer(asked, self._conductor.unrecorded(asked))
-        self._conductor.ledger.trouble("the store does not answer")
-        return True
+        if self._wire is not None and asked is not None:
+            self._wire.answer(asked, self._conductor.unrecorded(asked))
+            self._conductor.ledger.trouble("the store does not answer")

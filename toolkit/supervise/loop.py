@@ -1,4 +1,8 @@
-"""The supervisor at work: one loop over output, signals, wire and clocks, until the child has ended."""
+"""The supervisor at work: one loop over output, signals and clocks, until the child has ended.
+
+The wire is read by the recorder's thread, which alone has to wake for a request; before it reads there it takes, in our
+place, what the build has printed. So while the loop is not waiting it holds `_turns`, and who holds it may copy.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from toolkit.supervise.clock import monotonic
+from toolkit.supervise.copier import Copier
+from toolkit.supervise.recording import HUNG_SECONDS
 from toolkit.supervise.signals import STOPPING
 from toolkit.supervise.standby import wait_for_the_group
-from toolkit.supervise.streams import STDERR, Copier, inherited_descriptors
+from toolkit.supervise.streams import STDERR, inherited_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +71,9 @@ class Loop:
         self._wire_fd = wire_fd
         self._rest = b""
         self._again = again
+        self._turns = threading.Lock()
         self._leaving = False
+        self._reads_wire = False
         self._look_at = monotonic()
         self._closed_at: dict[int, float] = {}
         self._copier = Copier(channels, self._heard, self._closed)
@@ -78,19 +87,19 @@ class Loop:
             _let_go()
         self._switching = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._recording.start()
         self._copier.watch(self._signals.fd)
-        if self._wire_fd is not None:
-            self._copier.watch(self._wire_fd)
+        self._recording.when_hung(self._take_the_wire)
+        self._recording.start(self._wire_fd, self._fetch)
         self.limits.connect(self._signals.poke)
         self._signals.on(signal.SIGWINCH, self._resize)
-        while self._end is None or self.limits.ending:
-            self._turn(self._wait())
-            self.limits.act()
-            self._look()
-            self._let_go_of_closed()
-        self.limits.connect(None)
-        self._pass_on_the_rest()
+        with self._turns:
+            while self._end is None or self.limits.ending:
+                self._turn(self._wait())
+                self.limits.act()
+                self._look()
+                self._let_go_of_closed()
+            self.limits.connect(None)
+            self._pass_on_the_rest()
         return self._end
 
     def finish(self, patience: float) -> bool:
@@ -107,13 +116,22 @@ class Loop:
         return recorded
 
     def _wait(self) -> float | None:
-        due = [self.limits.wait(), self._seconds_to_look()]
+        due = [self.limits.wait(), self._seconds_to_look(), self._seconds_to_the_wire()]
         if self._closed_at:
             due.append(max(0.0, min(self._closed_at.values()) + CLOSED_SECONDS - monotonic()))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
+    def _ready(self, seconds: float | None) -> list[int]:
+        """Wait without our turn, and copy; gives the other descriptors that are readable."""
+        self._turns.release()
+        try:
+            events = self._copier.wait(seconds)
+        finally:
+            self._turns.acquire()
+        return self._copier.act(events)
+
     def _turn(self, seconds: float | None) -> None:
-        for fd in self._copier.turn(seconds):
+        for fd in self._ready(seconds):
             if fd == self._wire_fd:
                 self._requested()
             else:
@@ -142,6 +160,32 @@ class Loop:
             if self._end is None:
                 _empty(target)
 
+    def _fetch(self) -> None:
+        """On the recorder's thread: queue what was printed until now, and then the requests."""
+        with self._turns:
+            if self._leaving:
+                return
+            before = self._copier.rearranged
+            try:
+                self._requested()
+            except BaseException:
+                self._take_the_wire()
+                raise
+            if self._copier.rearranged != before:
+                self._signals.poke()  # there is something else to wait for
+
+    def _seconds_to_the_wire(self) -> float | None:
+        """Give how long a recorder that has something in hand is relied on to look at the wire."""
+        return HUNG_SECONDS if self._wire_fd is not None and not self._reads_wire and self._recording.busy else None
+
+    def _take_the_wire(self) -> None:
+        """Read it here from now on: the recorder does not come to it. Any thread."""
+        if not self._reads_wire and self._wire_fd is not None:
+            self._reads_wire = True
+            self._recording.leave_the_wire()
+            self._copier.watch(self._wire_fd)
+            self._signals.poke()
+
     def _requested(self) -> None:
         self._copier.absorb()
         self._read_files()
@@ -160,6 +204,8 @@ class Loop:
 
     def _look(self) -> None:
         """See to what nobody tells us of."""
+        if self._recording.hangs():
+            self._take_the_wire()
         now = monotonic()
         if now < self._look_at:
             return
@@ -184,9 +230,11 @@ class Loop:
         """The child is gone: write out what it left; its background processes' output is the standby's."""
         self._leaving = True
         self._copier.absorb()
+        if self._wire_fd is not None:
+            self._requested()
         left_behind = self._copier.finish_hung_up()
         while self._copier.pending and self._end is not None:
-            for _ in self._copier.turn(None):
+            for _ in self._ready(None):
                 if any(number in STOPPING for number in self._signals.take()):
                     self._copier.abandon()
         self._agree()

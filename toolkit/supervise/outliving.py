@@ -74,7 +74,7 @@ def is_told() -> bool:
 
 def follow(channels: Sequence[Channel], child: int, outliving: Outliving) -> None:
     """Copy what is still printed, and see to the child whose descriptor this is, if it is 0 or more."""
-    from toolkit.supervise.streams import Copier
+    from toolkit.supervise.copier import Copier
 
     copier = Copier(channels, lambda _stream, _data: None, lambda _channel: None)
     if child >= 0 and not _has_ended(child) and not outliving.allowed:

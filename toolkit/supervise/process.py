@@ -5,13 +5,14 @@ and a detached copier of output can print after the caller's next command. The c
 process group and terminal; what a parent in between would change is put right piece by piece:
 
     signals.py    what reaches us is passed on, standby.py   unless the whole group got it; and who inherits the streams
-    streams.py    bytes through us, and                      terminal.py  a terminal's twin
+    streams.py    what we stand in, copier.py  bytes through us, and  terminal.py  a terminal's twin
     spawn.py      what Python would leak into the child      files.py     output that goes past us
     limits.py     time-outs and stalls, inactive unless asked for
     recording.py  the recorder, which may be slow, fail or hang
     loop.py       all of it at work
 
-One thread, the main one, does all of this; the recorder has its own and is only ever handed copies.
+One thread, the main one, does all of this. The recorder has its own, is only ever handed copies, and reads the wire:
+only one thread has to wake for a request.
 """
 
 from __future__ import annotations

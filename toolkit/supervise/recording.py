@@ -1,10 +1,17 @@
-"""Between the loop and whoever records: a queue that is never waited for long, and a thread that may fail or hang."""
+"""Between the loop and whoever records: a queue that is never waited for long, and a thread that may fail or hang.
+
+A request wakes that thread alone: it looks after the wire while it has nothing else to do. Before it reads there, it
+takes what the build has printed until then, so the order is that of the build whoever reads.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import threading
 import time
-from queue import SimpleQueue
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -16,6 +23,10 @@ BRAKE_SECONDS = 2.0
 IDLE_SECONDS = 0.05
 """A recorder that took nothing for so long while the queue is full is not waited for."""
 NAP_SECONDS = 0.002
+GLANCE_SECONDS = 0.005
+"""How often a recorder that has much to do looks at the wire."""
+HUNG_SECONDS = 1.0
+"""Behind a single piece for so long, it is no longer relied on to look there."""
 
 
 class Recorder(Protocol):
@@ -24,8 +35,11 @@ class Recorder(Protocol):
     def output(self, stream: int, data: bytes, at: float) -> None:
         """A piece of stdout (1) or stderr (2), read at the monotonic second `at`."""
 
+    def when_hung(self, act: Callable[[], None]) -> None:
+        """Take what is to be called, on any thread, once a request waits too long for this recorder."""
+
     def announce(self, payload: bytes) -> None:
-        """A request came in; called on the loop's own thread before the request is queued, so it must not wait."""
+        """A request was read; called by whoever reads the wire before it is queued, so it must not wait."""
 
     def request(self, payload: bytes) -> None:
         """A line from the wire, without its newline, after all output that was written before it."""
@@ -38,6 +52,9 @@ class Nobody:
     """A recorder that takes everything and keeps nothing."""
 
     def output(self, stream: int, data: bytes, at: float) -> None:
+        pass
+
+    def when_hung(self, act: Callable[[], None]) -> None:
         pass
 
     def announce(self, payload: bytes) -> None:
@@ -57,8 +74,14 @@ class Recording:
         """Hold at most `capacity` bytes (default: CAPACITY_BYTES) of output that the recorder has not taken yet."""
         self._recorder = recorder
         self._capacity = CAPACITY_BYTES if capacity is None else capacity
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._bell = -1
+        self._wire: int | None = None
+        self._fetch: Callable[[], None] | None = None
+        self._ending = False
         # Each is written by one thread only.
+        self._asleep = False
+        self._began = 0.0
         self._put = 0
         self._done = 0
         self._left_out = 0
@@ -66,8 +89,30 @@ class Recording:
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
-    def start(self) -> None:
+    def start(self, wire: int | None = None, fetch: Callable[[], None] | None = None) -> None:
+        """Begin. `fetch`, called on the recorder's thread, queues what can be read from the descriptor `wire`."""
+        self._wire, self._fetch = wire, fetch
+        with contextlib.suppress(OSError):  # no descriptor is left: then we look now and then
+            self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._began = time.monotonic()
         self._thread.start()
+
+    def when_hung(self, act: Callable[[], None]) -> None:
+        """Have `act` called, on any thread, once a request waits too long."""
+        self._recorder.when_hung(act)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the recorder has something in hand."""
+        return not self._asleep
+
+    def hangs(self) -> bool:
+        """Whether it has had one and the same thing in hand for very long."""
+        return not self._asleep and time.monotonic() - self._began > HUNG_SECONDS
+
+    def leave_the_wire(self) -> None:
+        """Let somebody else read requests, from now on."""
+        self._fetch = None
 
     def room(self) -> bool:
         """Whether the recorder keeps up well enough for more that can wait."""
@@ -79,17 +124,18 @@ class Recording:
 
     def output(self, stream: int, data: bytes, at: float) -> None:
         """Queue a piece; while the queue is full, leave it out."""
-        if not self._left_out and self._put - self._done + len(data) > self._capacity:
+        mine = threading.get_ident() == self._thread.ident
+        if not self._left_out and not mine and self._put - self._done + len(data) > self._capacity:
             self._brake(len(data))
         waiting = self._put - self._done
         if waiting + len(data) > self._capacity or (self._left_out and waiting > self._capacity // 2):
             if not self._left_out:
-                self._queue.put(lambda: self._trouble("recording fell behind, so output is missing from the log"))
+                self._put_in(lambda: self._trouble("recording fell behind, so output is missing from the log"))
             self._left_out += len(data)
             return
         self._left_out = 0
         self._put += len(data)
-        self._queue.put(lambda: self._output(stream, data, at))
+        self._put_in(lambda: self._output(stream, data, at))
 
     def _brake(self, needed: int) -> None:
         """Give a recorder that works, only slower than a flood comes in, a little time; one that hangs gets none."""
@@ -106,23 +152,72 @@ class Recording:
             self._recorder.announce(payload)
         except Exception as error:  # noqa: BLE001 - whatever it is, the build goes on
             self.trouble(_sentence(error))
-        self._queue.put(lambda: self._recorder.request(payload))
+        self._put_in(lambda: self._recorder.request(payload))
 
     def trouble(self, what: str) -> None:
-        self._queue.put(lambda: self._trouble(what))
+        self._put_in(lambda: self._trouble(what))
 
     def finish(self, seconds: float) -> bool:
         """Wait for the recorder to take everything, at most so long; tell whether it did."""
-        self._queue.put(None)
+        self._ending = True
+        self._ring()
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        if self._bell >= 0:
+            os.close(self._bell)
+        return True
+
+    def _put_in(self, work: Callable[[], None]) -> None:
+        self._queue.append(work)
+        if self._asleep:
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._bell >= 0:
+            os.eventfd_write(self._bell, 1)
 
     def _work(self) -> None:
-        while (work := self._queue.get()) is not None:
+        looking = select.poll()
+        for fd in (self._bell, self._wire):
+            if fd is not None and fd >= 0:
+                looking.register(fd, select.POLLIN)
+        pause = None if self._bell >= 0 else NAP_SECONDS * 1000
+        while True:
+            self._take_all(looking)
+            if self._ending and not self._queue:
+                break
+            self._asleep = True
+            ready = [] if self._queue or self._ending else looking.poll(pause)
+            self._began = time.monotonic()
+            self._asleep = False
+            self._look(looking, ready)
+
+    def _take_all(self, looking: select.poll) -> None:
+        glanced = self._began
+        while self._queue:
+            work = self._queue.popleft()
+            self._began = time.monotonic()
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - the same
                 self._failed(error)
+            if self._began - glanced > GLANCE_SECONDS:
+                glanced = self._began
+                self._look(looking, looking.poll(0))
+
+    def _look(self, looking: select.poll, ready: list[tuple[int, int]]) -> None:
+        """See to what woke us: a bell that has been heard, requests that can be read."""
+        for fd, _ in ready:
+            if fd == self._bell:
+                os.eventfd_read(self._bell)
+            elif self._fetch is None:
+                looking.unregister(fd)
+            else:
+                try:
+                    self._fetch()
+                except Exception as error:  # noqa: BLE001 - the same
+                    self._failed(error)
 
     def _output(self, stream: int, data: bytes, at: float) -> None:
         try:

@@ -17,21 +17,24 @@ LESS_PATIENCE_SECONDS = 0.2
 class Watch:
     """Keeps a deadline for every request that has arrived and has no answer yet."""
 
-    def __init__(self, overdue: Callable[[bytes], bool]) -> None:
+    def __init__(self, overdue: Callable[[bytes], None], may_answer: Callable[[], bool]) -> None:
         """Call `overdue` with a request's line, on a thread of the watch's own, when its deadline passes.
 
-        It tells whether it answered; a request that it left alone stays with the recorder.
+        Unless it `may_answer` by then: such a request stays with the recorder.
         """
         self._overdue = overdue
-        self._changed = threading.Condition()
+        self._may_answer = may_answer
+        self.hung: Callable[[], None] | None = None
+        """Called when a deadline passes, whoever answers then."""
+        self._lock = threading.Lock()
         self._waiting: dict[bytes, list[float]] = {}
         self._patience = PATIENCE_SECONDS
         self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def arrived(self, line: bytes) -> None:
-        """Begin to wait for the answer to a request; called by the thread that reads the wire."""
-        with self._changed:
+        """Begin to wait for the answer to a request; called by whoever reads the wire."""
+        with self._lock:
             self._waiting.setdefault(line, []).append(time.monotonic() + self._patience)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -39,7 +42,7 @@ class Watch:
 
     def taken(self, line: bytes) -> bool:
         """Tell the recorder, when it is ready to answer, whether the answer is still wanted."""
-        with self._changed:
+        with self._lock:
             deadlines = self._waiting.get(line)
             if not deadlines:
                 return False
@@ -50,16 +53,17 @@ class Watch:
 
     def stop(self) -> None:
         """End the watch's thread."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
+        self._stopped.set()
 
     def _run(self) -> None:
-        with self._changed:
-            while not self._stopped:
-                self._changed.wait(self._patience / 4)
+        while not self._stopped.wait(self._patience / 4):
+            with self._lock:
                 late = [line for line, deadlines in self._waiting.items() if deadlines[0] < time.monotonic()]
-                for line in late:
-                    if self._overdue(line):
-                        del self._waiting[line]
-                        self._patience = LESS_PATIENCE_SECONDS
+                answering = late if self._may_answer() else []
+                for line in answering:
+                    del self._waiting[line]
+                    self._patience = LESS_PATIENCE_SECONDS
+            if late and self.hung is not None:
+                self.hung()
+            for line in answering:  # it may take its time, for which whoever reads the wire must not wait
+                self._overdue(line)

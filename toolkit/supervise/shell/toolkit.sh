@@ -13,7 +13,7 @@
 state() {
     {
         local __tk_set=$- __tk_code="${1-}" __tk_attempt=''
-        set +x
+        case $__tk_set in *x*) set +x ;; esac
         __tk_name='' __tk_guard='' __tk_command='' __tk_reused='' __tk_reply=usage
         case $# in 0) ;; *) shift ;; esac
         while case ${1---} in --) false ;; esac; do
@@ -51,13 +51,22 @@ state() {
             # The supervisor then learns of the failure from the end of the script.
             case $__tk_set in *x*) set -x ;; esac
             "$@"
-            { __tk_rc=$? __tk_set=$-; set +x; __tk_tell; } 2>/dev/null
+            {
+                __tk_rc=$? __tk_set=$-
+                case $__tk_set in *x*) set +x ;; esac
+                case $__tk_must in ?*) __tk_leave ;; esac
+                __tk_ask 'end' "$__tk_code" "$__tk_rc"
+            } 2>/dev/null
             ;;
         *)
             __tk_guarded "$@"
-            __tk_tell 2>/dev/null
+            {
+                case $__tk_must in ?*) __tk_leave ;; esac
+                __tk_ask 'end' "$__tk_code" "$__tk_rc"
+            } 2>/dev/null
             ;;
         esac
+        case $__tk_reply in '' | 'bad '*) __tk_reply=lost ;; esac
     done
     case $__tk_set in *x*) { set -x; return "$__tk_rc"; } 2>/dev/null ;; esac
     return "$__tk_rc"
@@ -97,11 +106,9 @@ __tk_ask() {
         IFS= read -r __tk_reply <"$__tk_answers" || __tk_reply=
 }
 
-# Say how a step ended. Should the supervisor be killed, that is found in a file; half a record is no record.
-__tk_tell() {
-    case $__tk_must in ?*) printf '%s\n' "$__tk_rc" >|"$__tk_dir/ended.$__tk_code-$__tk_attempt" || : ;; esac
-    __tk_ask 'end' "$__tk_code" "$__tk_rc"
-    case $__tk_reply in '' | 'bad '*) __tk_reply=lost ;; esac
+# Leave how a step ended, to be found should the supervisor be killed; half a record is no record.
+__tk_leave() {
+    printf '%s\n' "$__tk_rc" >|"$__tk_dir/ended.$__tk_code-$__tk_attempt" || :
 }
 
 # See to the answers after which a state is left without its step, or nothing more is asked about it.
