@@ -232,6 +232,7 @@ class Loop:
         self._copier.absorb()
         if self._wire_fd is not None:
             self._requested()
+            self._recording.leave_the_wire()
         left_behind = self._copier.finish_hung_up()
         while self._copier.pending and self._end is not None:
             for _ in self._ready(None):
