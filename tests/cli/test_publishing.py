@@ -14,6 +14,7 @@ import pytest
 
 from toolkit.cli.publishing import publish
 from toolkit.configure.checking import check
+from toolkit.core.words import HOLES
 from toolkit.project import load_project, store_url
 
 if TYPE_CHECKING:
@@ -156,3 +157,27 @@ def test_what_nobody_knows_is_refused() -> None:
     document, faults = check(wrong, "toolkit.toml")
     assert document is None
     assert [fault.line for fault in faults] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_run_with_holes_in_its_record_is_told_with_a_word_of_that(shell: Shell, comes_back: bool) -> None:
+    """Where the history was away for a while, or takes nothing any more, people hear of the failure all the same."""
+    pytest.importorskip("opentelemetry.sdk")
+    away = "cd .toolkit; cp history.db copy; mv history.db away; mv copy history.db; cd ..\n"
+    seen = '. "$TOOLKIT_SHELL"\nstate 1 prepare -- true\n'
+    back = "mv .toolkit/away .toolkit/history.db\n" if comes_back else ""
+    with collector() as (address, received):
+        configure(shell, f'summary = true\nannotations = true\njunit = "states.xml"\notlp = "{address}"')
+        script = shell.script("build.sh", f"#!/bin/sh\n{away}{seen}{back}{SCRIPT[10:]}")
+        code, _, error = shell.run("run", "--", script, **on_github(shell.folder))
+    lines = error.splitlines()
+
+    assert (code, lines[1]) == (3, "no mirror is left"), error
+    assert lines[0].startswith("toolkit: warning: recording is in trouble, the build goes on: ")
+    assert lines[2].startswith(ANNOTATION)
+    assert lines[3] == f"::warning title=the record of image b-0001 is not whole::{HOLES}"
+    summary = (shell.folder / "summary.md").read_text()
+    assert summary.startswith("### image b\\-0001: failed\n")
+    assert f"\n{HOLES.capitalize()}.\n" in summary
+    assert f"<system-err>{HOLES}</system-err>" in (shell.folder / "states.xml").read_text()
+    assert (received, complaints(shell.folder)) == (["/v1/traces"], "")

@@ -20,6 +20,7 @@ from toolkit.cli.opening import (
     print_table,
     row_of,
 )
+from toolkit.core.words import HOLES
 from toolkit.errors import NotFound, NothingRecorded, UsageError
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _print_status(progress: Progress) -> None:
         by = f", by {progress.hold.by}" if progress.hold.by else ""
         print(f"  held     since {_short((_hold_shape(progress) or {}).get('since'))}{by}: {progress.hold.reason}")
     if progress.degraded:
-        print("  record   degraded: recording was in trouble, parts of this history may be missing")
+        print(f"  record   degraded: {HOLES}")
     print()
     print_table(
         ["state", "name", "run", "attempt", "status", "took", "what"],

@@ -51,14 +51,14 @@ def run_light(options: Mapping[str, Any], command: Sequence[str]) -> int:
         if project.acts(wanted.override) or not command:
             raise
         _go_on_unrecorded(command, str(error))
-    if not runner.ledger.degraded:
-        with contextlib.suppress(Exception):  # the build has its end, and the next run looks again
+    with contextlib.suppress(Exception):  # the build has its end, and the next run looks again
+        if not runner.ledger.degraded:
             if wanted.trial is not None:
                 _look_after_trial(project, runner)
             runner.store.close()
-            from toolkit.cli.publishing import publish
+        from toolkit.cli.publishing import publish
 
-            publish(project, runner.store.url, runner.ledger.build)
+        publish(project, runner.store.url, runner.ledger.build, runner.ledger.unrecorded)
     die_like(ended)
 
 

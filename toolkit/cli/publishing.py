@@ -13,12 +13,15 @@ from contextlib import redirect_stderr, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from toolkit.core.events import event_from
+from toolkit.core.progress import fold
 from toolkit.project import Publish, load_project
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from toolkit.core.events import Event
     from toolkit.core.progress import Progress
     from toolkit.project import Project
 
@@ -30,14 +33,20 @@ MOST_BYTES: Final = 1 << 20
 """Of lines for the CI system's log."""
 
 
-def publish(project: Project, store: str, build: str, patience: float = PATIENCE_SECONDS) -> None:
-    """Tell of a build's last run what the project wants told, and wait a little until that is done."""
+def publish(
+    project: Project, store: str, build: str, more: Sequence[Event] = (), patience: float = PATIENCE_SECONDS
+) -> None:
+    """Tell of a build's last run what the project wants told, and wait a little until that is done.
+
+    `more` is what the store would not take of it: what is told says that the record is not whole.
+    """
     if project.publish == Publish():
         return
     deadline = monotonic() + patience
+    from toolkit.store.rows import fact
     from toolkit.supervise.apart import start_apart
 
-    order = {"directory": project.directory, "store": store, "build": build}
+    order = {"directory": project.directory, "store": store, "build": build, "more": [fact(each) for each in more]}
     child = start_apart("toolkit.cli.publishing", order, heard=True)
     lines = _said(child, deadline)
     with suppress(OSError):
@@ -117,9 +126,14 @@ def _progress(order: dict[str, Any]) -> Progress:
 
     store = open_store(order["store"], create=False)
     try:
-        return store.progress(order["build"])
+        return fold(_more(order), store.progress(order["build"]))
     finally:
         store.close()
+
+
+def _more(order: dict[str, Any]) -> list[Event]:
+    found = (event_from(kind, order["build"], ts_ms, json.loads(body)) for ts_ms, kind, body in order["more"])
+    return [event for event in found if event is not None]
 
 
 def _for_ci(progress: Progress, project: Project) -> str:
@@ -149,7 +163,7 @@ def _junit(progress: Progress, path: str) -> str:
 def _traces(project: Project, order: dict[str, Any]) -> str:
     from toolkit.cli.outward import traces_sent
 
-    traces_sent(project, order["store"], order["build"], project.publish.otlp)
+    traces_sent(project, order["store"], order["build"], project.publish.otlp, _more(order))
     return ""
 
 

@@ -1,6 +1,11 @@
-"""Numbers with their nouns, as people write them."""
+"""Numbers with their nouns, as people write them, and sentences that are said in several places."""
 
 from __future__ import annotations
+
+from typing import Final
+
+HOLES: Final = "recording was in trouble, parts of this history may be missing"
+"""Of a build whose record is degraded."""
 
 
 def how_many(number: int, noun: str, several: str | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from toolkit.core.moments import duration_text
 from toolkit.core.visible import safe
+from toolkit.core.words import HOLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ def told(progress: Progress, dialect: Dialect, excerpt: Callable[[Attempt], Sequ
     if progress.status == "interrupted":
         where = "" if progress.current is None else f" at state {progress.current}"
         yield dialect.annotation("error", f"{_name(progress)} was interrupted{where}", "its supervisor was ended")
+    if progress.degraded:
+        yield dialect.annotation("warning", f"the record of {_name(progress)} is not whole", HOLES)
     for each in failed:
         lines = list(excerpt(each))[-LINES:]
         if lines:
@@ -81,6 +84,8 @@ def summary(progress: Progress) -> str:
             f"| {markdown(_state(each))} | {each.run} | {each.attempt} | {each.status} | {took} "
             f"| {markdown(what) if each.status == 'failed' else ''} |"
         )
+    if progress.degraded:
+        lines += ["", f"{HOLES.capitalize()}."]
     if progress.held and progress.hold is not None:
         lines += ["", f"Held: {markdown(progress.hold.reason)}. `toolkit release` lets it go on."]
     for each in [each for each in progress.attempts if each.status == "failed"][-3:]:

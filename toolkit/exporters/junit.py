@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from toolkit.core.moments import rfc3339
 from toolkit.core.visible import safe
+from toolkit.core.words import HOLES
 
 if TYPE_CHECKING:
     from toolkit.core.progress import Attempt, Progress
@@ -28,6 +29,8 @@ def junit(progress: Progress) -> str:
         kind = _case(suite, progress, state, by_state.get(state, []))
         if kind:
             counts[kind] += 1
+    if progress.degraded:
+        ET.SubElement(suite, "system-err").text = HOLES
     for what, number in counts.items():
         suite.set(what, str(number))
     suite.set("time", f"{sum(each.duration or 0.0 for each in progress.attempts):.3f}")

@@ -65,6 +65,7 @@ def spans(facts: Iterable[ev.Event]) -> list[Span]:
         attributes={
             **common, "cicd.pipeline.action.name": "BUILD", "build_state.runs": progress.run,
             "build_state.status": progress.status, "build_state.held": progress.held,
+            **({"build_state.degraded": True} if progress.degraded else {}),
             **({"cicd.pipeline.result": RESULTS[progress.status]} if progress.status in RESULTS else {}),
             **{f"build_state.label.{safe(key)}": safe(value) for key, value in progress.labels.items()},
         },

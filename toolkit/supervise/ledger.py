@@ -202,6 +202,11 @@ class Ledger:
         """Tell, at the end, whether the history has everything; what it has not is offered once more."""
         return not self._kept or (not self._lost and self.flush())
 
+    @property
+    def unrecorded(self) -> Sequence[ev.Event]:
+        """What the store has not, in order."""
+        return tuple(self._kept)
+
     def is_lost(self) -> bool:
         """Tell whether this build is somebody else's by now."""
         return bool(self._lost)
