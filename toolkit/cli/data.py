@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +23,7 @@ from toolkit.cli.opening import (
 from toolkit.cli.progress import NOBODY_WATCHES, Work, telling
 from toolkit.cli.writing import make_folder, write_whole
 from toolkit.core.words import how_many
-from toolkit.errors import BadInput, NotFound, StoreDamaged, UsageError
+from toolkit.errors import NotFound, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +60,8 @@ def import_(
 ) -> None:
     """Take history from elsewhere: interchange events, build records, or raw logs with state markers.
 
-    What a file is shows in its content. All of it is taken or nothing; what is already known is not taken twice.
+    What a file is shows in its content. All of it is taken or nothing; what is already known is not taken twice. The
+    failures of a raw log are classified by what stands in it.
 
     Examples:
 
@@ -68,17 +69,20 @@ def import_(
 
       toolkit import old-build.log --build nightly-41 --exit-code 1
     """
+    from toolkit.cli.taking import Taking
+
     here = open_project(project)
+    taking = Taking(here, build=build, target=target, exit_code=exit_code)
     with telling() as work, history_of(here, store, create=True) as kept:
-        count = kept.import_builds(
-            each for name in files for each in _histories(name, here, build, target, exit_code, work)
-        )
+        count = kept.import_builds(taking.histories(files, work))
     counts = {key: getattr(count, key) for key in ("builds", "events", "already")}
     if as_json:
         print_json(counts)
     else:
         new = f"{how_many(counts['builds'], 'build')} and {how_many(counts['events'], 'event')} are new"
         print(f"{new}, {how_many(counts['already'], 'event')} {'was' if counts['already'] == 1 else 'were'} known")
+    for hint in taking.hints():
+        print(f"hint: {hint}", file=sys.stderr)
 
 
 def export(
@@ -212,48 +216,6 @@ def watch_over(recent: pl.DataFrame, project: Project) -> Watched:
     own = [each.rule() for each in project.rules]
     cache = Path(project.state_directory) / "cache"
     return watch(recent, own, Captured(project.directory), cache)
-
-
-def _histories(
-    name: str, project: Project, build: str | None, target: str | None, exit_code: int | None, work: Work
-) -> Iterable[tuple[str, Sequence[Event]]]:
-    import io
-    import time
-    from pathlib import Path
-
-    from toolkit.importers import HEAD, kind_of
-    from toolkit.importers.events import read_events
-    from toolkit.importers.rawlog import read_log
-    from toolkit.importers.records import read_records
-
-    if name == "-":
-        shown, written = "stdin", time.time()
-        source: Any = io.BytesIO(sys.stdin.buffer.read())
-    elif os.path.isfile(name):
-        shown, written = name, os.path.getmtime(name)
-        source = Path(name)
-    else:
-        raise NotFound(f"there is no file {name}", hint="Name a file that exists, or - for stdin.")
-    work.stage(f"importing {shown}")
-    with source if name == "-" else open(name, "rb") as file:
-        head = file.read(HEAD)
-        file.seek(0)
-        kind = kind_of(head)
-        if kind == "events":
-            yield from read_events(source, shown, lambda lines: work.reached(lines, "lines"))
-        elif kind == "records":
-            yield from read_records(file, shown)
-        elif not head.strip():
-            raise BadInput(f"{shown} is empty")
-        else:
-            yield read_log(
-                file, shown, build=build or _stem(shown), written_ms=int(written * 1000),
-                states=project.states, pipeline=project.pipeline.name, target=target, exit_code=exit_code,
-            )  # fmt: skip
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _exported(project: Project, store: str | None, build: str | None) -> Iterator[dict[str, Any]]:
