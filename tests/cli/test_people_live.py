@@ -56,6 +56,15 @@ def test_who_waits_for_what_since_when(shell: Shell) -> None:
         assert expected in told
 
 
+def test_a_build_held_before_its_first_state_is_held_at_state_0(shell: Shell) -> None:
+    """The list names state 0 by its code, as any other."""
+    (shell.folder / "toolkit.toml").write_text(
+        '[pipeline]\nname = "image"\n[[states]]\ncode = 0\nstrategy = "manual"\n'
+    )
+    assert shell.run("run", "--phase", "selective-retry", "--", "false")[0] == 1
+    assert "  0 start  " in shell.run("builds", "--held")[1]
+
+
 def test_mended_and_released_it_goes_on_where_it_stood(shell: Shell) -> None:
     """Hold, fix, release: the failed state is tried again at once, what was complete is not, and it gets done."""
     held(shell)

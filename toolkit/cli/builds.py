@@ -222,7 +222,7 @@ def _print_held(rows: list[BuildRow], holds: dict[str, dict[str, Any] | None]) -
     print_table(
         ["build", "target", "state", "since", "waits for"],
         [
-            [row.build, row.target, " ".join(str(each) for each in (hold.get("state"), hold.get("name")) if each),
+            [row.build, row.target, f"{hold.get('state', '')} {hold.get('name') or ''}".strip(),
              _short(hold.get("since")), hold.get("reason", "") + (f" (by {hold['by']})" if hold.get("by") else "")]
             for row, hold in told
         ],
