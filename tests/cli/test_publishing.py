@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.collector import collector
 from toolkit.cli.publishing import publish
 from toolkit.configure.checking import check
 from toolkit.core.words import HOLES
 from toolkit.project import load_project, store_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.transcripts import Shell
@@ -44,29 +41,6 @@ def complaints(folder: Path) -> str:
 def on_github(folder: Path) -> dict[str, str]:
     """Give the variables of a job."""
     return {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "TEAMCITY_VERSION": ""}
-
-
-@contextmanager
-def collector() -> Iterator[tuple[str, list[str]]]:
-    """Receive traces; gives the address, and the paths that were posted to."""
-    received: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        """Takes what is posted."""
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            received.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Stay quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", received
-        server.shutdown()
 
 
 def test_a_job_finds_summary_and_annotations_behind_the_build(shell: Shell) -> None:
@@ -115,10 +89,10 @@ def test_a_collector_has_the_trace_when_the_run_has_ended(shell: Shell) -> None:
     with collector() as (address, received):
         script = configure(shell, f'otlp = "{address}"')
         assert shell.run("run", "--", script) == (3, *PRINTED)
-        assert received == ["/v1/traces"]
+        assert [each.path for each in received] == ["/v1/traces"]
         configure(shell, 'otlp = "env"')
         assert shell.run("run", "--", script, OTEL_EXPORTER_OTLP_ENDPOINT=address) == (3, *PRINTED)
-        assert received == ["/v1/traces"] * 2
+        assert [each.path for each in received] == ["/v1/traces"] * 2
 
 
 def test_what_cannot_be_told_is_complained_of_in_the_log(shell: Shell) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 
+from tests.collector import collector
 from tests.histories import (
     T0,
     completes,
@@ -30,7 +28,6 @@ from toolkit.exporters.traces import Span, spans
 trace_service: Any = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from toolkit.core import events as ev
@@ -110,30 +107,6 @@ def test_any_history_is_a_tree_of_times(events: list[ev.Event]) -> None:
     assert all(0 < each.span_id < 1 << 64 and 0 < each.trace_id < 1 << 128 for each in found)
 
 
-@contextmanager
-def collector(answer: int = 200) -> Iterator[tuple[str, list[Any]]]:
-    """Receive traces as a collector does; gives its address and what came in."""
-    received: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        """Takes what is posted."""
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            request = trace_service.ExportTraceServiceRequest.FromString(body)
-            received.append((self.path, self.headers, request))
-            self.send_response(answer)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Stay quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", received
-        server.shutdown()
-
-
 def project(folder: Path) -> Shell:
     shell = Shell(folder)
     (folder / "toolkit.toml").write_text('phase = "track-only"\n\n[pipeline]\nname = "golden-image"\n')
@@ -151,9 +124,9 @@ def test_a_collector_receives_the_trace(tmp_path: Path) -> None:
         assert shell.run("export", "--otlp", address, "--build", "b-0001") == (0, "sent 3 spans of 1 build\n", "")
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_HEADERS": "a=b"}
         assert shell.run("export", "--otlp", "env", **variables) == (0, "sent 3 spans of 1 build\n", "")
-    (path, _, first), (_, headers, second) = received
-    assert path == "/v1/traces"
-    assert headers["a"] == "b"
+    assert [each.path for each in received] == ["/v1/traces"] * 2
+    assert received[1].headers["a"] == "b"
+    first, second = (trace_service.ExportTraceServiceRequest.FromString(each.body) for each in received)
     assert first == second
     (resource,) = first.resource_spans
     assert {each.key: each.value.string_value for each in resource.resource.attributes}["service.name"] == (
