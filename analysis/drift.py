@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy  # its `stats` take longer to load than all else here: they come when the first test is made
 
 from analysis.recommendation import Said
 from toolkit.core.moments import duration_text
@@ -103,7 +103,9 @@ def _failure_rates(attempts: pl.DataFrame, episodes: pl.DataFrame, since: dateti
         hits = (here.height - int(here["late"].sum()), int(here["late"].sum()))
         if min(before, recent) < _FEWEST or not sum(hits):
             continue
-        p = float(stats.fisher_exact([[hits[0], max(before - hits[0], 0)], [hits[1], max(recent - hits[1], 0)]]).pvalue)
+        p = float(
+            scipy.stats.fisher_exact([[hits[0], max(before - hits[0], 0)], [hits[1], max(recent - hits[1], 0)]]).pvalue
+        )
         rates = (hits[0] / before, hits[1] / recent)
         why = f"state {state} fails in {rates[1]:.1%} of its attempts of late, and did in {rates[0]:.1%} before"
         yield Change(kind="failure rate", state=state, before=rates[0], recent=rates[1], p=p, why=why)
@@ -118,7 +120,7 @@ def _recovery(episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
         table = [[int(old.sum()), old.len() - int(old.sum())], [int(new.sum()), new.len() - int(new.sum())]]
         rates = (float(old.mean() or 0.0), float(new.mean() or 0.0))  # type: ignore[arg-type]
         why = f"failures of state {state} recover in {rates[1]:.0%} of the cases of late, in {rates[0]:.0%} before"
-        p = float(stats.fisher_exact(table).pvalue)
+        p = float(scipy.stats.fisher_exact(table).pvalue)
         yield Change(kind="recovery", state=int(str(state)), before=rates[0], recent=rates[1], p=p, why=why)
 
 
@@ -132,7 +134,7 @@ def _class_mix(episodes: pl.DataFrame, since: datetime) -> Iterator[Change]:
     table = counted.select("old", "late").to_numpy().astype(float)
     if table.shape[0] < 2 or min(table.sum(axis=0)) < _FEWEST:  # noqa: PLR2004 - a mix has at least two parts
         return
-    p = float(stats.chi2_contingency(table).pvalue)
+    p = float(scipy.stats.chi2_contingency(table).pvalue)
     shares = table / table.sum(axis=0)
     most = int(np.argmax(np.abs(shares[:, 1] - shares[:, 0])))
     name = counted["class"][most]
@@ -149,7 +151,7 @@ def _durations(attempts: pl.DataFrame, since: datetime) -> Iterator[Change]:
         old, new = rows.filter(~late)["duration"].to_numpy(), rows.filter(late)["duration"].to_numpy()
         if min(old.size, new.size) < _FEWEST:
             continue
-        p = float(stats.mannwhitneyu(old, new).pvalue)
+        p = float(scipy.stats.mannwhitneyu(old, new).pvalue)
         medians = (float(np.median(old)), float(np.median(new)))
         why = f"state {state} takes {duration_text(medians[1])} of late, and took {duration_text(medians[0])} before"
         yield Change(kind="duration", state=int(str(state)), before=medians[0], recent=medians[1], p=p, why=why)
@@ -213,7 +215,7 @@ def _seasons(attempts: pl.DataFrame) -> Iterator[Change]:
         label = labels[int(parts["part"][most])]
         others = float(np.delete(shares, most).mean())
         why = f"something fails on {shares[most]:.0%} of all {label}, on {others:.0%} of the others"
-        p = float(stats.chi2_contingency(table).pvalue)
+        p = float(scipy.stats.chi2_contingency(table).pvalue)
         yield Change(
             kind="season",
             state=None,

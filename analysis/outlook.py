@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy.special import ndtri
 
 from analysis.attempts import tidy, understood
 from analysis.episodes import episodes
@@ -54,7 +54,7 @@ class Outlook:
 
     def chance(self, row: Array) -> Interval:
         """Give the chance of recovery for one row of `features`, with its 90 % interval."""
-        at, width = float(row @ self.coefficients), float(np.sqrt(row @ self.spread @ row)) * stats.norm.ppf(0.95)
+        at, width = float(row @ self.coefficients), float(np.sqrt(row @ self.spread @ row)) * ndtri(0.95)
         mean, low, high = (float(1 / (1 + np.exp(-np.clip(each, -30, 30)))) for each in (at, at - width, at + width))
         return Interval(mean=mean, low=low, high=high)
 

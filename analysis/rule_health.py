@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+from scipy.special import bdtrc
 
 WORTHLESS_SHARE: Final = 0.10
 LEAST_SUCCESSES: Final = 10
@@ -58,8 +59,6 @@ def host_problems(attempts: pl.DataFrame, *, share: float = HOST_SHARE, chance: 
     difference, corrected for the number of hosts and signatures looked at. Five failures at least, and `share` of them
     on the host.
     """
-    from scipy.stats import binom
-
     known = attempts.filter(pl.col("host").is_not_null() & pl.col("status").is_in(("completed", "failed")))
     failed = known.filter((pl.col("status") == "failed") & pl.col("signature").is_not_null())
     done = known.group_by("state", "host").len()
@@ -72,7 +71,7 @@ def host_problems(attempts: pl.DataFrame, *, share: float = HOST_SHARE, chance: 
         places = done.filter(pl.col("state").is_in(group["state"].unique().implode()))
         others = int(places["len"].sum()) - group.height
         part = (int(places.filter(pl.col("host") == host)["len"].sum()) - on_host) / others if others else 1.0
-        odds = min(1.0, float(binom.sf(on_host - 1, group.height, part)) * looked_at)
+        odds = min(1.0, float(bdtrc(on_host - 1, group.height, part)) * looked_at)
         if part < 1 and odds < chance:
             rows.append(
                 {

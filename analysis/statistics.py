@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from analysis.recommendation import Interval
 
@@ -31,9 +31,9 @@ def interval(draws: Array) -> Interval:
 
 def rate(hits: float, trials: float, *, before: tuple[float, float] = (0.5, 0.5)) -> Interval:
     """Give a proportion with its 90 % credible interval under a Beta prior (Jeffreys' when none is given)."""
-    posterior = stats.beta(hits + before[0], max(trials - hits, 0.0) + before[1])
-    low, high = posterior.ppf(_TAILS)
-    return Interval(mean=float(posterior.mean()), low=float(low), high=float(high))
+    passed, failed = hits + before[0], max(trials - hits, 0.0) + before[1]
+    low, high = betaincinv(passed, failed, _TAILS)
+    return Interval(mean=float(passed / (passed + failed)), low=float(low), high=float(high))
 
 
 def recovery(episodes: pl.DataFrame) -> dict[tuple[str, int, str, str], Interval]:
@@ -66,7 +66,7 @@ def recovery(episodes: pl.DataFrame) -> dict[tuple[str, int, str, str], Interval
         pl.col("worth") + _LEANS,
     )
     means, worth = rows["mean"].to_numpy(), rows["worth"].to_numpy()
-    ends = zip(*(stats.beta.ppf(tail, means * worth, (1 - means) * worth) for tail in _TAILS), strict=True)
+    ends = zip(*(betaincinv(means * worth, (1 - means) * worth, tail) for tail in _TAILS), strict=True)
     return {
         row: Interval(mean=float(mean), low=float(low), high=float(high))
         for row, mean, (low, high) in zip(rows.select(_LEVELS).iter_rows(), means, ends, strict=True)
@@ -91,7 +91,7 @@ def more_needed(gain: Array, seen: float) -> int:
     mean, spread = float(gain.mean()), float(gain.std())
     if mean <= 0:
         return 0
-    more = (seen + 1.0) * ((stats.norm.ppf(_TAILS[1]) * spread / mean) ** 2 - 1.0)
+    more = (seen + 1.0) * ((ndtri(_TAILS[1]) * spread / mean) ** 2 - 1.0)
     return int(np.clip(np.ceil(more), 1, 999))
 
 
@@ -103,5 +103,5 @@ def longest_good(durations: Array) -> float:
     """
     logs = np.log(np.maximum(durations, 0.1))
     spread = max(float(logs.std(ddof=1)) if logs.size > 1 else 0.5, 0.1)
-    reach = float(stats.t.ppf(0.9999, max(logs.size - 1, 3))) * spread * np.sqrt(1 + 1 / logs.size)
+    reach = float(stdtrit(max(logs.size - 1, 3), 0.9999)) * spread * np.sqrt(1 + 1 / logs.size)
     return max(float(np.exp(logs.mean() + min(reach, np.log(20.0)))), 1.5 * float(durations.max()), 60.0)

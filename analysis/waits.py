@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from analysis.recovery import OUTAGE, STUCK, Cloud, chance, passes
 from toolkit.core.policy import Afterwards
@@ -193,7 +193,7 @@ def schedules(most: int = _RETRIES[-1]) -> Iterator[Schedule]:
 def _around(spread: float, draws: int, which: int) -> Array:
     """Draws of a factor whose mean is 1 and whose logarithm spreads so far; `which` tells independent ones apart."""
     rng = np.random.default_rng((_SEED, which))
-    return np.exp(spread * rng.permutation(stats.norm.ppf((np.arange(draws) + 0.5) / draws)) - spread**2 / 2)
+    return np.exp(spread * rng.permutation(ndtri((np.arange(draws) + 0.5) / draws)) - spread**2 / 2)
 
 
 def best_answer(
