@@ -107,6 +107,7 @@ def _let_go(ended: Ended) -> None:
 def _runs(runner: Runner, options: Mapping[str, Any]) -> tuple[Runner, Ended]:
     """Run the build, and again as often as it is to go on by itself; gives the last run, and how it ended."""
     from toolkit.supervise.runner import Runner, warn
+    from toolkit.supervise.sequel import Sequel
     from toolkit.supervise.signals import pause
 
     extra = {
@@ -120,11 +121,12 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> tuple[Runner, Ended]:
     while True:
         ended = runner.go(extra, at)
         _let_go(ended)
+        sequel = Sequel(runner, ended)
         try:
-            runner.after(ended)
-            following = runner.next_run(ended)
+            sequel.understand()
+            following = sequel.next_run()
             if following is None or (following.reason == "start-over" and restarts == 0):
-                runner.farewell(ended)
+                sequel.farewell()
                 return runner, ended
         except Exception as error:  # noqa: BLE001 - the build has its end; what we fail to add to it is a hole
             runner.ledger.trouble(str(error))
@@ -138,7 +140,7 @@ def _runs(runner: Runner, options: Mapping[str, Any]) -> tuple[Runner, Ended]:
         except (ToolkitError, OSError) as error:
             warn(f"the build cannot go on by itself: {error}")
             with contextlib.suppress(Exception):  # as above
-                runner.farewell(ended)
+                sequel.farewell()
             return runner, ended
 
 

@@ -7,10 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from toolkit.core.action import Reuse, Stop
-from toolkit.core.events import RunReason
 from toolkit.core.markers import MarkerScanner
-from toolkit.core.values import Value
-from toolkit.errors import BuildLeased, StoreUnavailable, ToolkitError
+from toolkit.errors import BuildLeased, StoreUnavailable
 from toolkit.store import open_store
 from toolkit.supervise import shell_helper
 from toolkit.supervise.attempts import Attempts, Limited
@@ -27,7 +25,6 @@ from toolkit.supervise.outliving import Outliving
 from toolkit.supervise.process import CommandNotRunnable, Control, Ended, supervise
 from toolkit.supervise.redact import Redactor
 from toolkit.supervise.rereading import Rereader
-from toolkit.supervise.returning import clean_up
 from toolkit.supervise.selecting import WHOLE
 from toolkit.supervise.signals import pause
 from toolkit.supervise.spool import Spool
@@ -56,15 +53,6 @@ def warn(message: str) -> None:
         return
 
 
-class NextRun(Value):
-    """Another run of the same build that begins by itself, after `wait` seconds."""
-
-    reason: RunReason
-    wait: float = 0.0
-    state: int | None = None
-    """Where a script that only prints markers is to be entered: the failed state is retried through its own door."""
-
-
 class Runner:
     """One run of one build, from before its first process to after its last."""
 
@@ -87,8 +75,7 @@ class Runner:
         self._rereader = Rereader(project)
         self._herald: Herald | None = None
         acts = project.acts(wanted.override, rest=writer.progress.arm == "old") or wanted.asked != WHOLE
-        self.decider = self._decider() if acts else None
-        self._wait = 0.0
+        self.decider = self.new_decider() if acts else None
         self.control = Control()
         self.ledger.on_lost = lambda: self.control.end("lost", grace=grace_of(self.ledger.progress.lease))
         self._keeper = self._keep_lease()
@@ -119,7 +106,7 @@ class Runner:
     def _wrap(self, command: Sequence[str], extra: Mapping[str, str]) -> Ended:
         """Run a build that tells its states itself, or by its output."""
         try:
-            ended = self._supervise(command, extra, again=self.decider is not None and self._goes_on)
+            ended = self._supervise(command, extra, again=self.decider is not None and self.goes_on)
             self._finish(ended)
         except CommandNotRunnable as error:
             self.conductor.finish(NOT_RUN.but(exit_code=error.exit_code))
@@ -169,60 +156,6 @@ class Runner:
 
         return entry(self.project, self.store, self.ledger, self.decider, at)
 
-    def next_run(self, ended: Ended) -> NextRun | None:
-        """Say whether the build goes on by itself with another run, after what wait; None when it ends here."""
-        action = None if self.decider is None else self.decider.last
-        if ended.exit_code == 0 or was_stopped(ended) or action is None or self.ledger.progress.held:
-            return None
-        if self.ledger.is_lost():
-            return None
-        if action.name == "retry" and self._has_a_door:
-            return NextRun(reason="resume", wait=self._wait, state=self._failed().state)
-        if action.name in {"retry", "start-over"}:
-            return NextRun(reason="start-over", wait=self._wait if action.name == "retry" else 0.0)
-        return None
-
-    def after(self, ended: Ended) -> None:
-        """Find out, once the build is over, what its failures were; the build itself does not wait for that.
-
-        Where nobody decided while it ran, what the phases would have done is written down now.
-        """
-        if self.ledger.degraded or self.ledger.is_lost():
-            return
-        progress = self.ledger.progress
-        failed = [each for each in progress.attempts if each.status == "failed" and each.run == progress.run]
-        if not failed:
-            return
-        decider = self.decider or self._decider()
-        for attempt in failed:
-            cut = self.conductor.cut.get((attempt.state, attempt.attempt))
-            cause = limit_of(cut or (ended.cause if attempt is failed[-1] else None))
-            last_of_all = attempt is failed[-1] or self.decider is None
-            latest = attempt is progress.attempts_at(attempt.state)[-1]
-            if ended.exit_code != 0 and last_of_all and latest and attempt.decision is None:
-                answer = decider.after(attempt, ended_by=cause)
-                while answer.action.name == "wait" and self._goes_on:
-                    pause(answer.wait)
-                    answer = decider.after(attempt)
-                self._wait = answer.wait
-            else:
-                decider.diagnose(attempt, ended_by=cause)
-        if self.decider is not None and self.decider.last is not None and self._has_a_door:
-            self._reset(self.decider)
-
-    def farewell(self, ended: Ended) -> None:
-        """Nothing of ours goes on with the build: tell whom it concerns, and wait a little for that to be sent."""
-        stopped = was_stopped(ended) or (self.decider is not None and self.decider.stopped is not None)
-        if ended.exit_code != 0 and not stopped and not self.ledger.progress.held:
-            self.herald.failed()
-        self.herald.wait()
-        with suppress(ToolkitError):
-            clean_up(self.store, self.project)
-            if "verifies" in self.ledger.progress.labels:
-                from toolkit.supervise.verification import conclude
-
-                conclude(self.store, self.ledger)
-
     @property
     def herald(self) -> Herald:
         """Who tells people."""
@@ -233,22 +166,9 @@ class Runner:
         return self._herald
 
     @property
-    def _goes_on(self) -> bool:
+    def goes_on(self) -> bool:
         """Another run may follow by itself, which will print where this one did."""
         return bool(self.project.pipeline.restarts or self.project.pipeline.resume_command)
-
-    @property
-    def _has_a_door(self) -> bool:
-        """A script that only prints markers can be entered at a state of our choice."""
-        return bool(self.project.pipeline.resume_command) and not self.conductor.helped
-
-    def _reset(self, decider: Decider) -> None:
-        """Clean up before a state is tried again through the script's own door; a failing reset forbids that."""
-        if decider.last is not None and decider.last.name == "retry" and (wrong := decider.reset(self._failed().state)):
-            decider.after(self._failed(), forbidden=wrong)
-
-    def _failed(self) -> Attempt:
-        return next(each for each in reversed(self.ledger.progress.attempts) if each.status == "failed")
 
     def _entering(self, code: int) -> None:
         """A state begins: what was changed in toolkit.toml meanwhile holds from here on, never in mid-attempt."""
@@ -258,7 +178,7 @@ class Runner:
             if self.decider is not None:
                 self.decider.project = project
             elif project.acts(self.wanted.override, rest=self.ledger.progress.arm == "old"):
-                self.decider = self.conductor.decider = self._decider()
+                self.decider = self.conductor.decider = self.new_decider()
         if self.decider is not None:
             self.decider.enter(code)
 
@@ -355,7 +275,8 @@ class Runner:
         if self.wire is not None:
             self.wire.close(leave_traces=not whole and not self.ledger.is_lost())
 
-    def _decider(self) -> Decider:
+    def new_decider(self) -> Decider:
+        """Give one who asks the phases, and writes down what they say."""
         from toolkit.supervise.deciding import Decider
 
         return Decider(
