@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -20,6 +20,7 @@ from analysis.attempts import tidy, understood
 from analysis.history import History
 from analysis.tables import COSTED, TABLES
 from tests.analysis.lives import START, Recorded, turns
+from tests.searching import worth
 from toolkit.core import events as ev
 from toolkit.core.interchange import interchange
 from toolkit.core.moments import parse_rfc3339, rfc3339
@@ -58,7 +59,7 @@ def millis(moment: Any) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
-@settings(max_examples=25)
+@worth(25)
 @given(turns())
 def test_attempts_and_builds_are_what_the_fold_says(facts: list[ev.Event]) -> None:
     """DuckDB over a million builds and the core over one tell the same."""
@@ -85,7 +86,7 @@ def test_attempts_and_builds_are_what_the_fold_says(facts: list[ev.Event]) -> No
         ]  # fmt: skip
 
 
-@settings(max_examples=25)
+@worth(25)
 @given(turns())
 def test_events_are_the_interchange_events(facts: list[ev.Event]) -> None:
     """What `sql` shows line by line is what `export` writes line by line."""
@@ -101,7 +102,7 @@ def test_events_are_the_interchange_events(facts: list[ev.Event]) -> None:
         assert shown == [{key: value for key, value in line.items() if key != "schema"} for line in lines]
 
 
-@settings(max_examples=15)
+@worth(15)
 @given(turns(), st.lists(st.integers(0, 60), max_size=4))
 def test_in_how_many_steps_it_came_in_changes_nothing(facts: list[ev.Event], cuts: list[int]) -> None:
     """An end, a diagnosis or a decision that comes later is put where it belongs."""
@@ -118,7 +119,7 @@ def test_in_how_many_steps_it_came_in_changes_nothing(facts: list[ev.Event], cut
         assert_frame_equal(frame, whole[name])
 
 
-@settings(max_examples=15)
+@worth(15)
 @given(turns())
 def test_what_is_exported_is_the_same_history(facts: list[ev.Event]) -> None:
     """Events analysed from a file, imported into a store or never exported at all give the same attempts."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.chains import begins
@@ -16,6 +16,7 @@ from analysis.history import History
 from analysis.recommend import recommend
 from analysis.waits import Prices
 from tests.analysis.frames import NOON, Telling, attempts
+from tests.searching import worth
 from tests.worlds import STATES, Mode, World, live
 from toolkit.core.failure import Classifier
 
@@ -265,7 +266,7 @@ def test_twenty_failures_in_one_outage_are_one_piece_of_evidence() -> None:
     assert width(together) > 1.5 * width(apart)
 
 
-@settings(max_examples=10, deadline=None)
+@worth(10)
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 12))
 def test_a_success_never_lowers_the_chance_of_recovery(outcomes: list[bool], place: int) -> None:
     """One more failure that recovered, whenever it did, makes recovery no less likely."""
@@ -275,7 +276,7 @@ def test_a_success_never_lowers_the_chance_of_recovery(outcomes: list[bool], pla
     assert rule(after, 20).p_recover.mean >= rule(before, 20).p_recover.mean
 
 
-@settings(max_examples=4, deadline=None)
+@worth(4)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_the_names_of_builds_change_nothing(chance: st.DataObject) -> None:
     """Independent builds can be told in any order and under any names."""
@@ -288,7 +289,7 @@ def test_the_order_of_rows_and_the_names_of_builds_change_nothing(chance: st.Dat
     assert recommend(renamed.sample(fraction=1.0, shuffle=True, seed=5)) == recommend(frame)
 
 
-@settings(max_examples=4, deadline=None)
+@worth(4)
 @given(st.integers(1, 9), st.integers(0, 50))
 def test_state_codes_are_only_names(factor: int, shift: int) -> None:
     """Codes only have to grow: other codes in the same order give the same advice."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.replay import replay
 from phases import phase
 from tests.analysis.frames import Telling, attempts
+from tests.searching import worth
 from tests.worlds import STATES, Mode, World, live
 from toolkit.core.action import Hold, Pause, Retry, StartOver, Stop
 from toolkit.core.pipeline import StateConfig
@@ -70,7 +71,7 @@ def told(number: int, words: list[str]) -> Telling:
     return build if build.rows else build.completes(10)
 
 
-@settings(max_examples=25, deadline=None)
+@worth(25)
 @given(st.lists(steps, min_size=1, max_size=5))
 def test_history_under_its_own_phase_is_reproduced_exactly(builds: list[list[str]]) -> None:
     """Deciding as was decided gives what was recorded, to the last second, with intervals of no width."""

@@ -56,20 +56,20 @@ def test_a_long_line_keeps_its_head_and_its_tail() -> None:
 
 
 def test_progress_bars_count_as_one_line() -> None:
-    """A million carriage returns do not shift the numbers of the lines after them."""
-    output = b"start\n" + b"".join(b"%7d of many\r" % n for n in range(200_000)) + b"\nNo space left on device\n"
+    """Tens of thousands of carriage returns do not shift the numbers of the lines after them."""
+    output = b"start\n" + b"".join(b"%7d of many\r" % n for n in range(50_000)) + b"\nNo space left on device\n"
 
     assert Classifier().classify(output, exit_code=1).evidence[0].line == 3
 
 
 def test_memory_stays_bounded() -> None:
-    """A stream with a line of 40 MB and a hundred thousand errors is read within a few MB."""
+    """A stream with a line of 40 MB and twenty thousand errors is read within a few MB."""
 
     def stream() -> itertools.chain[bytes]:
         return itertools.chain(
             itertools.repeat(b"x" * 65536, 640),
             [b"\n"],
-            itertools.repeat(b"error: all is lost\n" * 3000, 30),
+            itertools.repeat(b"error: all is lost\n" * 2000, 10),
             [b"No space left on device\n"],
         )
 
@@ -81,8 +81,8 @@ def test_memory_stays_bounded() -> None:
     tracemalloc.stop()
 
     assert found.failure_class == "resource"
-    assert found.evidence[0].line == 1 + 30 * 3000 + 1
-    assert peak < 40 << 20
+    assert found.evidence[0].line == 1 + 10 * 2000 + 1
+    assert peak < 16 << 20
 
 
 def test_shapes_are_stable_numbers() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.searching import worth
 from toolkit.core.engine import EngineName, LineFinder
 from toolkit.core.failure import Classifier
 from toolkit.core.rules import BUILT_IN, SMELLS, Rule
@@ -31,7 +32,7 @@ OUTPUT = st.lists(LINES, max_size=12).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@worth(60)
 @given(OUTPUT, st.sampled_from([None, 0, 1, 100, 124, 137]))
 def test_every_engine_gives_the_same_failure(output: bytes, exit_code: int | None) -> None:
     """Class, signature, confidence and evidence are the same, whichever engine looked."""
@@ -40,7 +41,7 @@ def test_every_engine_gives_the_same_failure(output: bytes, exit_code: int | Non
     assert found[0] == found[1] == found[2]
 
 
-@settings(max_examples=60, deadline=None)
+@worth(60)
 @given(st.lists(LINES, max_size=12).map(b"\n".join))
 def test_every_engine_finds_the_same_lines(block: bytes) -> None:
     """Not only the verdict: each single match is the same."""
@@ -66,7 +67,7 @@ OWN = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@worth(150)
 @given(st.lists(st.text(alphabet="abx9E1 e«lostßn».-\t", max_size=12), max_size=8))
 @example(["111«b", "1111111111««", "11111", "b"])
 @example([" ", "11b1Eb 1 9.", "bab"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.searching import worth
 from toolkit.core.classes import CLASSES
 from toolkit.core.failure import Classifier, familiar_lines
 from toolkit.core.rules import BUILT_IN
@@ -37,7 +38,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@worth(300)
 @given(
     st.lists(PIECES, max_size=40),
     st.one_of(st.none(), st.integers(-70, 300)),
@@ -89,19 +90,17 @@ def test_time_grows_with_size_and_no_faster(piece: bytes) -> None:
 
     def cost(size: int) -> float:
         output = piece * (size // len(piece))
-        best = float("inf")
-        for _ in range(2):
-            start = time.process_time()
-            CLASSIFIER.classify(output, exit_code=1)
-            familiar_lines(output)
-            best = min(best, time.process_time() - start)
-        return best
+        start = time.process_time()
+        CLASSIFIER.classify(output, exit_code=1)
+        familiar_lines(output)
+        return time.process_time() - start
 
     cost(1 << 14)
-    assert cost(1 << 20) <= 4 * cost(1 << 18) * 2.5 + 0.1
+    few = min(cost(1 << 18) for _ in range(2))
+    assert any(cost(1 << 20) <= 4 * few * 2.5 + 0.1 for _ in range(2))
 
 
-@settings(max_examples=100, deadline=None)
+@worth(100)
 @given(st.sampled_from([piece for piece in HOSTILE.values() if b"\n" not in piece]), st.text(max_size=5))
 def test_a_template_is_cheap(piece: bytes, after: str) -> None:
     """Masking looks at a bounded part of a message."""

@@ -211,6 +211,7 @@ def test_ended_on_the_first_fatal_line(tmp_path: Path) -> None:
     assert told["seconds"] < 40
 
 
+@pytest.mark.long
 def test_time_stopped_does_not_count(tmp_path: Path) -> None:
     """A build that was stopped from outside is not timed out for it."""
     script = "(sleep 5; kill -CONT $PPID) & kill -STOP $$; sleep 0.4; echo on"

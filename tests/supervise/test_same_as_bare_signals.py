@@ -62,8 +62,8 @@ CASES = {
         "kill -TERM $p; wait $p; echo $?; cat l"
     ),
     "default ends the leader, its child goes on": (
-        "$W bash -c 'sleep 4 & echo $! > c; wait' & p=$!; shown c '[0-9]'; sleep 0.1; kill $p; wait $p; echo $?; "
-        "kill -0 $(cat c) && echo child lives; gone $(cat c); rm c"
+        "$W bash -c 'sleep 60 & echo $! > c; wait' & p=$!; shown c '[0-9]'; sleep 0.1; kill $p; wait $p; echo $?; "
+        "kill -0 $(cat c) && echo child lives; kill $(cat c); gone $(cat c); rm c"
     ),
     "a graceful stop": (
         """$W bash -c 'trap "echo cleaning; sleep 0.2; echo clean; exit 12" TERM; echo up > u; sleep 1 & wait' & p=$!; """
@@ -106,9 +106,6 @@ CASES = {
         "set -m; $W sh -c 'trap \"\" TERM; echo up > u; sleep 9; sleep 9' & p=$!; shown u up; kill -TERM -- -$p; sleep 0.3; kill -0 $p && echo still; "
         "kill -KILL -- -$p; wait $p; echo $?"
     ),
-    "timeout --foreground": "timeout --foreground 3 $W sh -c 'sleep 6; echo no'; echo $?",
-    "timeout and a long trap": """exec 2> /dev/null; timeout 8 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 30 & wait'; echo $?""",
-    "timeout -k": "timeout -k 0.5 8 $W sh -c 'trap \"\" TERM; sleep 30; sleep 30'; echo $?",
     "setsid, and its group": "set -m; setsid -w $W sh -c 'echo $$ > c; exec sleep 9' & shown c '[0-9]'; sleep 0.1; kill $(cat c); wait $!; echo $?; rm c",
     "many signals in a row": (
         COUNTING + "set -m; $W $PYTHON count.py USR1 2 & p=$!; shown got ready; "
@@ -120,8 +117,20 @@ CASES = {
     ),
 }
 
+PATIENT = {
+    "timeout --foreground": "timeout --foreground 3 $W sh -c 'sleep 6; echo no'; echo $?",
+    "timeout and a long trap": """exec 2> /dev/null; timeout 8 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 30 & wait'; echo $?""",
+    "timeout -k": "timeout -k 0.5 8 $W sh -c 'trap \"\" TERM; sleep 30; sleep 30'; echo $?",
+}
 
-@pytest.mark.parametrize("script", CASES.values(), ids=CASES.keys())
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        *(pytest.param(script, id=name) for name, script in CASES.items()),
+        *(pytest.param(script, id=name, marks=pytest.mark.long) for name, script in PATIENT.items()),
+    ],
+)
 def test_signals(script: str, tmp_path: Path) -> None:
     """A signal to the leader, to its group, from a terminal or from timeout(1) does what it would have done."""
     bare, wrapped = both(script, tmp_path)
