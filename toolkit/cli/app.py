@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
+from typer.models import CommandInfo
 
 from toolkit.cli import (
     builds,
@@ -64,6 +65,7 @@ def common(
 
 def app() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    _leave_only(*sys.argv[1:2])
     command = typer.main.get_command(cli)
     if sys.stdout is None:  # closed by who started us: nothing is shown then, and no file of ours becomes our output
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as we live
@@ -95,6 +97,18 @@ def _unheard() -> int:
         hint = "Make room, or send the output elsewhere."
         return told(NotDelivered(f"cannot write to stdout: {error.strerror}", hint=hint))
     return 0
+
+
+def _leave_only(asked: str = "") -> None:
+    """Leave the one command that is asked for, if it is one: to describe all to Typer takes as long as to answer."""
+    commands = [each for each in cli.registered_commands if each.callback and asked == _name(each)]
+    groups = [each for each in cli.registered_groups if asked == each.name]
+    if commands or groups:
+        cli.registered_commands, cli.registered_groups = commands, groups
+
+
+def _name(command: CommandInfo) -> str:
+    return command.name or typer.main.get_command_name(getattr(command.callback, "__name__", ""))
 
 
 def _bug(error: Exception) -> int:
