@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.transcripts import Shell
+from tests.transcripts import Shell
 
 LOG = "Fetching\ncurl: (28) Operation timed out after 8001 milliseconds with 0 bytes received\n"
 MYSTERY = "vmforge: E7713 broker 10.0.0.{} handshake went south"
 
 
-@pytest.fixture
-def history(shell: Shell) -> Shell:
-    """Give a project whose history holds three mysteries and one failure that every rule book knows."""
+def mysterious(shell: Shell) -> Shell:
+    """Make a project whose history holds three mysteries and one failure that every rule book knows."""
     shell.run("init", "--name", "image")
     lines = []
     for number in range(4):
@@ -26,6 +23,18 @@ def history(shell: Shell) -> Shell:
     (shell.folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert shell.run("import", "events.jsonl")[0] == 0
     return shell
+
+
+@pytest.fixture
+def history(shell: Shell) -> Shell:
+    """Give such a project, to be changed."""
+    return mysterious(shell)
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Give such a project, which stays as it is."""
+    return mysterious(Shell(tmp_path_factory.mktemp("project")))
 
 
 def test_an_output_is_classified(shell: Shell) -> None:
@@ -80,14 +89,14 @@ def test_from_the_queue_to_a_rule(history: Shell) -> None:
         (["nothere.log"], 4, "there is no file nothere.log"),
     ],
 )
-def test_what_cannot_be_is_refused(history: Shell, arguments: list[str], code: int, told: str) -> None:
+def test_what_cannot_be_is_refused(unchanged: Shell, arguments: list[str], code: int, told: str) -> None:
     """A rule that cannot work is not written, and the words say why."""
-    before = (history.folder / "toolkit.toml").read_text()
-    ended, out, error = history.run("classify", *arguments)
+    before = (unchanged.folder / "toolkit.toml").read_text()
+    ended, out, error = unchanged.run("classify", *arguments)
     assert (ended, out) == (code, "")
     assert told in error
     assert "hint: " in error
-    assert (history.folder / "toolkit.toml").read_text() == before
+    assert (unchanged.folder / "toolkit.toml").read_text() == before
 
 
 def test_rules_need_a_file_and_a_history_only_where_they_do(shell: Shell) -> None:
@@ -102,9 +111,9 @@ def test_rules_need_a_file_and_a_history_only_where_they_do(shell: Shell) -> Non
     assert shell.json("check")["ok"]
 
 
-def test_doctor_tells_of_an_outage(history: Shell) -> None:
+def test_doctor_tells_of_an_outage(unchanged: Shell) -> None:
     """The same failure on several builds at once is one incident, in `doctor` and in the report."""
-    code, out, _ = history.run("doctor")
+    code, out, _ = unchanged.run("doctor")
     assert code == 0
     assert "hit 3 builds between 2026-03-01T10:01:00.000Z and 2026-03-01T10:03:00.000Z" in out
-    assert history.json("report")["watched"]["incidents"][0]["builds"] == 3
+    assert unchanged.json("report")["watched"]["incidents"][0]["builds"] == 3

@@ -146,7 +146,7 @@ def test_checkpoints_of_abandoned_builds_go(build: Build) -> None:
 @pytest.mark.skipif(shutil.which("setsid") is None, reason="setsid is not there")
 def test_a_restore_that_outlives_its_supervisor_is_waited_for(build: Build) -> None:
     """Two restores never work on the same thing at once, not even one whose supervisor was killed."""
-    slow = "echo begin >>log; sleep 2; echo end >>log"
+    slow = "echo begin >>log; sleep 1; echo end >>log"
     build.configure({20: f'checkpoint = "true"\nrestore = "{slow}"\n'})
     build.fails_at(40)
     running = subprocess.Popen(

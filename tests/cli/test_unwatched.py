@@ -262,7 +262,7 @@ def test_a_state_took_as_long_as_it_ran_not_until_somebody_looked(shell: Shell) 
     until(shell, "ended.20-1")
     word = next((shell.folder / ".toolkit" / "run").glob("*/ended.20-1"))
     ended = word.stat().st_mtime
-    time.sleep(1.1)
+    time.sleep(0.3)
     events = [json.loads(line) for line in shell.run("history", "--jsonl")[1].splitlines()]
     (told,) = [each for each in events if (each["state"], each["status"]) == (20, "completed")]
 
