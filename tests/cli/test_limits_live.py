@@ -42,14 +42,22 @@ def is_gone(pid: str) -> bool:
 
 STEPS = {
     "a command": "state 5 kickstart -- sh -c '{body}'",
-    "a function": "kick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "a function, and set -e": "set -e\nkick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "in a pipeline": "set -o pipefail\nstate 5 kickstart -- sh -c '{body}' | cat",
+}
+RARELY = {
+    "a function": "kick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "in a subshell": "( state 5 kickstart -- sh -c '{body}' )",
 }
 
 
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(pytest.param(step, id=name) for name, step in STEPS.items()),
+        *(pytest.param(step, id=name, marks=pytest.mark.long) for name, step in RARELY.items()),
+    ],
+)
 @pytest.mark.parametrize(
     "shell_name", ["bash", *(pytest.param(each, marks=pytest.mark.long) for each in ("dash", "zsh"))]
 )

@@ -196,12 +196,12 @@ RETRYING = (
     "closed stdout", "stdin shared with the rest of the script", "output into a substitution",
     "exit code 255", "not found", "killed from within", "a background child that keeps the pipe", "a daemon",
     "environment and its order", "limits", "few descriptors", "group of a job", "an ignored SIGPIPE",
-    "a make and its job server", "xargs in parallel", "nohup", "setsid", "timeout too late",
-    "timeout, and the build says goodbye",
+    "a make and its job server", "xargs in parallel", "nohup", "setsid",
 )  # fmt: skip
+PATIENT = ("timeout too late", "timeout, and the build says goodbye")
 
 
-@pytest.mark.parametrize("name", RETRYING)
+@pytest.mark.parametrize("name", [*RETRYING, *(pytest.param(name, marks=pytest.mark.long) for name in PATIENT)])
 def test_a_build_that_may_be_retried(name: str, tmp_path: Path) -> None:
     """Where failures are decided about, a build that is not retried cannot tell that it is wrapped either."""
     bare, wrapped = both({**STREAMS, **ENDS, **SURROUNDINGS}[name], tmp_path, phase="selective-retry")
