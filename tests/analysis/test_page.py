@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from analysis.waits import Prices
 from tests.analysis.lives import Recorded
 from tests.analysis.taught import taught
 from tests.analysis.test_report import HOSTILE, NOW, builds
+from tests.browser import IN_A_BROWSER, axe, launched
 from tests.invented import invent
 from toolkit.core.policy import Policy
 
@@ -28,26 +27,13 @@ if TYPE_CHECKING:
 
     from analysis.findings_model import Findings
 
-axe: Any = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe judges the page")
-sync_api: Any = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
-FLAGS = [
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as driver:
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with launched() as running:
         yield running
-        running.close()
 
 
 @cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import IN_A_BROWSER, axe, launched
 from tests.live.servers import TOKEN, Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sync_api: Any = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
-axe: Any = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe judges accessibility")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
-FLAGS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+pytestmark = IN_A_BROWSER
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 LOOKS: list[Any] = [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}]
 BUILD = """#!/bin/bash
@@ -33,11 +28,8 @@ state 20 base -- echo configuring
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as driver:
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with launched() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,13 @@ def _is_zombie(pid: str) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def wrapped(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shell script as a build."""
+    return subprocess.run(
+        [TOOLKIT, "run", "--", "sh", "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=90
+    )
+
+
 LOCK = """
 import os, sqlite3, sys, time
 store = sqlite3.connect(".toolkit/history.db", timeout=60, isolation_level=None)
@@ -98,14 +105,7 @@ def test_a_store_that_is_locked(tmp_path: Path) -> None:
         f'. "$TOOLKIT_SHELL"\n{sys.executable} lock.py 30 & locker=$!\nuntil [ -e locked ]; do sleep 0.05; done\n'
         "state 5 one -- echo a\nstate 10 two -- echo b\nkill $locker\nwait\nexit 4\n"
     )
-    ended = subprocess.run(
-        [TOOLKIT, "run", "--", "sh", "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
+    ended = wrapped(script, tmp_path)
 
     assert (ended.returncode, ended.stdout) == (4, "a\nb\n")
     assert len(WARNING.findall(ended.stderr)) == 1
@@ -127,14 +127,7 @@ def test_a_build_that_deletes_our_files(act: str, tmp_path: Path) -> None:
         f'. "$TOOLKIT_SHELL"\nstate 5 one -- echo a\n{act}\n'
         "state 10 two -- seq 1 5000\nstate 15 three -- echo c\nexit 4\n"
     )
-    ended = subprocess.run(
-        [TOOLKIT, "run", "--", "sh", "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
+    ended = wrapped(script, tmp_path)
 
     assert (ended.returncode, ended.stdout) == (4, "a\n" + "".join(f"{n}\n" for n in range(1, 5001)) + "c\n")
     assert len(WARNING.findall(ended.stderr)) <= 1
