@@ -154,4 +154,4 @@ def test_a_run_with_holes_in_its_record_is_told_with_a_word_of_that(shell: Shell
     assert summary.startswith("### image b\\-0001: failed\n")
     assert f"\n{HOLES.capitalize()}.\n" in summary
     assert f"<system-err>{HOLES}</system-err>" in (shell.folder / "states.xml").read_text()
-    assert (received, complaints(shell.folder)) == (["/v1/traces"], "")
+    assert ([each.path for each in received], complaints(shell.folder)) == (["/v1/traces"], "")
