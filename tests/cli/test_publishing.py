@@ -95,6 +95,17 @@ def test_a_collector_has_the_trace_when_the_run_has_ended(shell: Shell) -> None:
         assert [each.path for each in received] == ["/v1/traces"] * 2
 
 
+def test_a_collector_that_refuses_is_asked_twice(shell: Shell) -> None:
+    """The end of the run does not wait for the library's later tries, which come after ever longer waits."""
+    pytest.importorskip("opentelemetry.sdk")
+    with collector(503) as (address, received):
+        script = configure(shell, f'otlp = "{address}"')
+        assert shell.run("run", "--", script) == (3, *PRINTED)
+
+    assert 1 <= len(received) <= 2
+    assert f"the collector, build b-0001: {address} did not take the traces" in complaints(shell.folder)
+
+
 def test_what_cannot_be_told_is_complained_of_in_the_log(shell: Shell) -> None:
     """A collector that is away, a folder that is missing: the build ends as it would have, and the log says why."""
     away = "http://127.0.0.1:1"

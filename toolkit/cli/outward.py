@@ -25,7 +25,12 @@ def send_traces(project: Project, store: str | None, build: str | None, endpoint
 
 
 def traces_sent(
-    project: Project, store: str | None, build: str | None, endpoint: str, more: Sequence[Event] = ()
+    project: Project,
+    store: str | None,
+    build: str | None,
+    endpoint: str,
+    more: Sequence[Event] = (),
+    trying_seconds: float | None = None,
 ) -> tuple[int, int]:
     """Send them; gives how many spans of how many builds. `more` is what the store lacks of a build that is named."""
     try:
@@ -47,7 +52,7 @@ def traces_sent(
         if build is not None and kept.row(build) is None:
             raise NotFound(f"there is no build {build}")
         names = [build] if build is not None else [row.build for row in kept.builds()]
-        sent = send(told(), endpoint)
+        sent = send(told(), endpoint, **({} if trying_seconds is None else {"trying_seconds": trying_seconds}))
     return sent, builds
 
 

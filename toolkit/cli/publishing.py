@@ -29,6 +29,8 @@ PATIENCE_SECONDS: Final = 15.0
 """How long the end of a run waits until it has been told of everywhere."""
 LONGEST_SECONDS: Final = 60
 """After so long the process ends itself, whatever it waits for."""
+TRYING_SECONDS: Final = 1.5
+"""How long a collector that refuses is asked again, once or twice: the end of the run waits for it."""
 MOST_BYTES: Final = 1 << 20
 """Of lines for the CI system's log."""
 
@@ -163,7 +165,7 @@ def _junit(progress: Progress, path: str) -> str:
 def _traces(project: Project, order: dict[str, Any]) -> str:
     from toolkit.cli.outward import traces_sent
 
-    traces_sent(project, order["store"], order["build"], project.publish.otlp, _more(order))
+    traces_sent(project, order["store"], order["build"], project.publish.otlp, _more(order), TRYING_SECONDS)
     return ""
 
 

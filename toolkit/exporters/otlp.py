@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from itertools import islice
+from threading import Timer
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,7 +20,7 @@ from toolkit.core.words import how_many
 from toolkit.errors import NotDelivered, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from toolkit.exporters.traces import Span
 
@@ -31,24 +32,33 @@ RESOURCE: Final = Resource({"service.name": "build-state-toolkit"})
 SCOPE: Final = InstrumentationScope("build-state-toolkit")
 
 
-def send(told: Iterable[Span], endpoint: str) -> int:
+def send(told: Iterable[Span], endpoint: str, *, trying_seconds: float = TIMEOUT_SECONDS) -> int:
     """Send spans to a collector; gives how many there were. NotDelivered when it does not take them.
 
     `endpoint` is its address, to which `/v1/traces` is added where it names no path; `env` leaves that to the
-    variables of OpenTelemetry.
+    variables of OpenTelemetry. A collector that refuses is tried again for `trying_seconds`.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # we say ourselves what went wrong
-    exporter = OTLPSpanExporter(endpoint=_address(endpoint), timeout=TIMEOUT_SECONDS)
-    waiting, sent = iter(told), 0
-    try:
-        while batch := [_span(each) for each in islice(waiting, AT_ONCE)]:
-            if exporter.export(batch) is not SpanExportResult.SUCCESS:
-                where = "the collector" if endpoint == FROM_ENVIRONMENT else endpoint
-                raise NotDelivered(f"{where} did not take the traces; {how_many(sent, 'span')} had been taken before")
-            sent += len(batch)
-    finally:
-        exporter.shutdown()  # type: ignore[no-untyped-call]  # theirs
+    address, waiting, sent = _address(endpoint), iter(told), 0
+    while batch := [_span(each) for each in islice(waiting, AT_ONCE)]:
+        if not _is_taken(batch, address, trying_seconds):
+            where = "the collector" if endpoint == FROM_ENVIRONMENT else endpoint
+            raise NotDelivered(f"{where} did not take the traces; {how_many(sent, 'span')} had been taken before")
+        sent += len(batch)
     return sent
+
+
+def _is_taken(batch: Sequence[ReadableSpan], address: str | None, trying_seconds: float) -> bool:
+    """Send spans; tells whether they were taken. Shutting the exporter down ends its waits, not a request under way."""
+    exporter = OTLPSpanExporter(endpoint=address, timeout=TIMEOUT_SECONDS)
+    enough = Timer(trying_seconds, exporter.shutdown)
+    enough.daemon = True
+    enough.start()
+    try:
+        return exporter.export(batch) is SpanExportResult.SUCCESS
+    finally:
+        enough.cancel()
+        exporter.shutdown()  # type: ignore[no-untyped-call]  # theirs
 
 
 def _address(endpoint: str) -> str | None:
