@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +40,9 @@ BuildArgument = Annotated[
         metavar="[BUILD]", help="The build's id; else the latest build.", autocompletion=completing.builds
     ),
 ]  # fmt: skip
+LEAST_LAST = 24
+"""A last column that has less room than this in a terminal is left as it is."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -114,14 +119,20 @@ def _as_json(value: object) -> str:
 
 
 def print_table(titles: list[str], rows: list[list[Any]], *, right: frozenset[int] = frozenset()) -> None:
-    """Print rows under titles, in columns as wide as their content; plain text wherever it goes."""
+    """Print rows under titles, in columns as wide as their content; a terminal's width bounds the last one."""
     cells = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [
         max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)
     ]
-    for line in ([title.upper() for title in titles], *cells):
-        told = (
-            text.rjust(width) if i in right else text.ljust(width)
-            for i, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        print("  ".join(told).rstrip())
+    left = shutil.get_terminal_size().columns - sum(each + 2 for each in widths[:-1]) if sys.stdout.isatty() else 0
+    for *line, last in ([title.upper() for title in titles], *cells):
+        wide = LEAST_LAST <= left < len(last)
+        pieces = textwrap.wrap(last, left, break_long_words=False, break_on_hyphens=False) if wide else [last]
+        for place, piece in enumerate(pieces):
+            told = (
+                text.rjust(width) if i in right else text.ljust(width)
+                for i, (text, width) in enumerate(
+                    zip([*(line if place == 0 else [""] * len(line)), piece], widths, strict=True)
+                )
+            )
+            print("  ".join(told).rstrip())
