@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import polars as pl
 
 from analysis.recommendation import Said
+from toolkit.core.moments import duration_text
 from toolkit.core.words import how_many
 
 if TYPE_CHECKING:
@@ -116,10 +117,11 @@ def _in_favour(recommendation: Recommendation, preview: Preview | None) -> Check
     if preview is not None and not preview.hours_to_green.recorded:
         return Check(name="evidence", ok=False, have="no recorded build became green", need="some that did")
     if preview is not None:
-        hours, told = preview.hours_to_green, preview.hours_to_green.replayed
+        hours = preview.hours_to_green
+        mean, low, high = (_said(each) for each in (hours.replayed.mean, hours.replayed.low, hours.replayed.high))
         return Check(
             name="evidence", ok=hours.replayed.high < hours.recorded,
-            have=f"{told.mean:.2f} hours to green ({told.low:.2f} to {told.high:.2f}), {hours.recorded:.2f} recorded",
+            have=f"{mean} to green ({low} to {high}), {_said(hours.recorded)} recorded",
             need="a replay that is surely quicker than the record",
         )  # fmt: skip
     acting = [
@@ -127,6 +129,10 @@ def _in_favour(recommendation: Recommendation, preview: Preview | None) -> Check
     ]
     have = f"rules that surely gain for states {', '.join(map(str, acting))}" if acting else "no rule that surely gains"
     return Check(name="evidence", ok=bool(acting), have=have, need="one")
+
+
+def _said(hours: float) -> str:
+    return duration_text(3600 * hours)
 
 
 def _strategies(

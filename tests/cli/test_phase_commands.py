@@ -87,11 +87,9 @@ def test_every_rule_says_why(shell: Shell) -> None:
     ]
 
 
-def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
-    """What a changed copy of toolkit.toml would have brought is told without changing anything."""
+def twelve_builds(shell: Shell) -> None:
+    """Record builds of a project that configures nothing; every other one started over once, from the network."""
     (shell.folder / "toolkit.toml").write_text('phase = "track-only"\n[pipeline]\nname = "image"\n')
-    tried = shell.folder / "tried.toml"
-    tried.write_text('[[policy]]\nid = "try"\non = ["network"]\nmax_attempts = 2\n')
     lines = []
     for number in range(12):
         attempts = [("failed", "02"), ("completed", "03")] if number % 2 else [("completed", "02")]
@@ -103,6 +101,13 @@ def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
             lines.append(json.dumps({**told, "status": ended, "ts": f"2026-03-{number + 1:02}T{hour}:00:00Z", **why}))
     (shell.folder / "old.jsonl").write_text("\n".join(lines) + "\n")
     assert shell.run("import", "old.jsonl")[0] == 0
+
+
+def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
+    """What a changed copy of toolkit.toml would have brought is told without changing anything."""
+    twelve_builds(shell)
+    tried = shell.folder / "tried.toml"
+    tried.write_text('[[policy]]\nid = "try"\non = ["network"]\nmax_attempts = 2\n')
 
     plain = shell.json("phase", "preview", "selective-retry")
     other = shell.json("phase", "preview", "--policy", "tried.toml")
@@ -118,6 +123,32 @@ def test_a_policy_is_previewed_from_a_file(shell: Shell) -> None:
     code, _, error = shell.run("phase", "preview", "--policy", "tried.toml")
     assert code == 3
     assert error.startswith("error: tried.toml:2: policy.id")
+
+
+def test_rules_that_were_applied_count_for_states_that_only_the_script_names(shell: Shell) -> None:
+    """What `recommend --apply` wrote is what readiness asks for, whether or not toolkit.toml lists the state."""
+    twelve_builds(shell)
+
+    def configured() -> bool:
+        checks = json.loads(shell.run("phase", "ready", "2", "--json")[1])["checks"]
+        return next(bool(each["ok"]) for each in checks if each["name"] == "configuration")
+
+    assert not configured()
+    code, out, _ = shell.run("recommend", "--apply")
+    assert code == 0
+    assert out.endswith("\nsee what they would have brought: `toolkit phase preview selective-retry`\n")
+    assert configured()
+
+
+def test_a_phase_in_which_nothing_would_act_says_so(shell: Shell) -> None:
+    """Selective retry without any strategy or rule starts everything over; who turns it on is told what is missing."""
+    (shell.folder / "toolkit.toml").write_text('phase = "track-only"\n[pipeline]\nname = "image"\n')
+    code, out, error = shell.run("phase", "set", "2", "--force", "--states", "5", "--share", "20%")
+    assert (code, out) == (0, "phase track-only -> selective-retry for states 5, 20% of the builds follow it\n")
+    assert error.startswith("hint: No state has a strategy and there is no rule yet")
+
+    (shell.folder / "toolkit.toml").write_text(FILE)
+    assert shell.run("phase", "set", "2", "--force")[::2] == (0, "")
 
 
 def test_every_command_about_a_project_may_be_told_of_a_store(shell: Shell) -> None:

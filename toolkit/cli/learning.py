@@ -152,7 +152,9 @@ def recommend(
         if as_json:
             print_json({**advice.shape(), "applied": written})
         elif written:
-            print(f"{how_many(len(written), 'rule')} written into toolkit.toml: {', '.join(written)}")
+            of = "" if advice.pipeline == here.pipeline.name else f", learnt from {advice.pipeline}"
+            print(f"{how_many(len(written), 'rule')} written into toolkit.toml{of}: {', '.join(written)}")
+            print("see what they would have brought: `toolkit phase preview selective-retry`")
         else:
             print("there is nothing to write: not enough evidence for any rule yet")
     elif as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,10 +18,11 @@ from toolkit.cli.opening import (
     print_json,
     print_table,
 )
-from toolkit.cli.previewing import PhaseArgument, canonical_phase, preview, replayed_under
+from toolkit.cli.previewing import PhaseArgument, acts, canonical_phase, preview, replayed_under
 from toolkit.cli.summaries import Summaries
 from toolkit.cli.taints import taints_of, told, trust
 from toolkit.cli.trials import arms_of, print_arms
+from toolkit.core.words import how_many
 from toolkit.errors import NothingRecorded, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from analysis.recommendation import Recommendation
     from toolkit.core import events as ev
     from toolkit.project import Project
+
+NOTHING_ACTS = (
+    "No state has a strategy and there is no rule yet, so each failure still starts over. `toolkit recommend --apply` "
+    'writes rules; or write strategy = "expensive" under [[states]].'
+)
 
 phase = typer.Typer(
     cls=Summaries, help="Show, judge and change the phase.", no_args_is_help=True, rich_markup_mode=None
@@ -137,7 +144,10 @@ def set_(
     if as_json:
         show(as_json=True, project=here.directory, store=store)
     else:
-        print(f"phase {here.phase} -> {wanted}{' for states ' + states if states else ''}")
+        followed = f", {part:.0%} of the builds follow it" if part is not None and part < 1 else ""
+        print(f"phase {here.phase} -> {wanted}{' for states ' + states if states else ''}{followed}")
+    if wanted == "selective-retry" and not acts(here):
+        print(f"hint: {NOTHING_ACTS}", file=sys.stderr)
 
 
 @phase.command()
@@ -176,15 +186,22 @@ def ready(
 
       toolkit phase ready selective-retry
     """
-    readiness = _readiness(open_project(project), store, canonical_phase(name))
+    here = open_project(project)
+    readiness = _readiness(here, store, canonical_phase(name))
     if as_json:
         print_json(readiness.model_dump(mode="json"))
     else:
-        print(f"{readiness.phase} is {'ready' if readiness.ready else 'not ready yet'}: {readiness.why}\n")
-        print_table(
-            ["check", "", "have", "need"],
-            [[each.name, "ok" if each.ok else "open", each.have, each.need] for each in readiness.checks],
-        )
+        opened = sum(not each.ok for each in readiness.checks)
+        counted = f"{opened} of {how_many(len(readiness.checks), 'condition')} {'is' if opened == 1 else 'are'} open"
+        told = f"is ready: {readiness.why}" if readiness.ready else f"is not ready yet: {counted}"
+        print(f"{here.pipeline.name}: {readiness.phase} {told}")
+        rows = [
+            [each.name, "ok" if each.ok else "open", each.have if each.ok else f"{each.have}; it takes {each.need}"]
+            for each in readiness.checks
+        ]
+        if rows:
+            print()
+            print_table(["check", "", "what there is"], rows)
     return 0 if readiness.ready else 6
 
 
@@ -276,8 +293,9 @@ def _readiness(project: Project, store: str | None, wanted: str) -> Readiness:
     replayed = replayed_under(project, store, wanted, pipeline=ours) if attempts.height else None
     policy = project.policy.but(every_state=wanted == "full-resume")
     covered = {
-        each.code: policy.strategy_of(project.state(each.code)) is not None or bool(policy.rules)
-        for each in project.states
+        each.code: policy.strategy_of(project.state(each.code)) is not None
+        or any(rule.states is None or each.code in rule.states for rule in policy.rules)
+        for each in advice.states
     }
     return judge(wanted, builds, advice, preview=replayed, states=project.states, covered=covered)  # type: ignore[arg-type]
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from toolkit.core.phase import PhaseName
     from toolkit.project import Project
 
+DAY = 24
+"""From so many hours on they are told as hours, to a tenth."""
+
 PhaseArgument = Annotated[
     str,
     typer.Argument(
@@ -69,7 +72,7 @@ def preview(
     if as_json:
         print_json(shape)
     else:
-        _print(shape)
+        _print(shape, here)
 
 
 def replayed_under(project: Project, store: str | None, wanted: str, *, pipeline: str | None) -> Preview:
@@ -101,17 +104,18 @@ def canonical_phase(text: str) -> PhaseName:
         raise UsageError(str(error), hint="Name one of the three phases, or 1, 2 or 3.") from None
 
 
-def _print(shape: dict[str, Any]) -> None:
-    print(f"{how_many(shape['builds'], 'recorded build')}, had they followed {shape['phase']}:\n")
+def _print(shape: dict[str, Any], project: Project) -> None:
+    of = f" of {shape['pipeline']}" if shape["pipeline"] else ""
+    print(f"{how_many(shape['builds'], 'recorded build')}{of}, had they followed {shape['phase']}:\n")
     rows = []
-    for key, title in (
-        ("hours_to_green", "hours to green"),
-        ("machine_hours", "machine hours"),
-        ("start_overs", "start-overs"),
+    for key, title, say in (
+        ("hours_to_green", "time to green", _hours),
+        ("machine_hours", "machine time", _hours),
+        ("start_overs", "start-overs", "{:.1f}".format),
     ):
         replayed = shape[key]["replayed"]
-        between = f"{replayed['mean']:.1f} ({replayed['low']:.1f} to {replayed['high']:.1f})"
-        rows.append([title, f"{shape[key]['recorded']:.1f}", between])
+        between = f"{say(replayed['mean'])} ({say(replayed['low'])} to {say(replayed['high'])})"
+        rows.append([title, say(shape[key]["recorded"]), between])
     print_table(["", "recorded", "replayed (90 %)"], rows, right=frozenset({1}))
     told = (
         f"{how_many(round(shape['retries']), 'retry', 'retries')}, {shape['futile_retries']:.0f} of them futile; "
@@ -119,4 +123,20 @@ def _print(shape: dict[str, Any]) -> None:
     )
     print(f"\n{told}. {shape['observed_share']:.0%} of the time was observed, the rest is estimated.")
     if shape["phase"] == "selective-retry" and not shape["retries"] and not shape["held"]:
-        print("No strategy or rule would have acted; `toolkit recommend` says which are worth having.")
+        if acts(project):
+            print("No strategy and no rule answers these failures otherwise than by starting over, as was done.")
+        else:
+            print("No strategy or rule would have acted; `toolkit recommend` says which are worth having.")
+
+
+def acts(project: Project) -> bool:
+    """Tell whether a project has a rule, or a state with a strategy; without them selective-retry only starts over."""
+    policy = project.policy
+    return bool(policy.rules) or any(policy.strategy_of(each) is not None for each in project.states)
+
+
+def _hours(hours: float) -> str:
+    """Write hours so that builds of seconds have figures, too."""
+    from toolkit.core.moments import duration_text
+
+    return f"{hours:,.1f}h" if hours >= DAY else duration_text(3600 * hours)

@@ -34,7 +34,7 @@ def print_arms(arms: Arms) -> None:
     """Show both arms and what their comparison says."""
     print()
     print_table(
-        ["arm", "phase", "builds", "green", "hours to green (90 %)"],
+        ["arm", "phase", "builds", "green", "time to green (90 %)"],
         [[name, arm.phase, arm.builds, arm.green, _hours(arm)] for name, arm in (("new", arms.new), ("old", arms.old))],
         right=frozenset({2, 3}),
     )
@@ -42,7 +42,9 @@ def print_arms(arms: Arms) -> None:
 
 
 def _hours(arm: Arm) -> str:
+    from toolkit.core.moments import duration_text
+
     if arm.mean is None:
         return "-"
-    between = "" if arm.low is None else f" ({arm.low:.2f} to {arm.high:.2f})"
-    return f"{arm.mean:.2f}{between}"
+    low, high = (None if each is None else duration_text(3600 * each) for each in (arm.low, arm.high))
+    return f"{duration_text(3600 * arm.mean)}{'' if low is None else f' ({low} to {high})'}"
