@@ -19,7 +19,8 @@ def selective_retry(situation: Situation, policy: Policy) -> Action:
         return Run(reason="selective-retry runs every state")
     rule = policy.rule_for(situation.state, failure)
     if rule is None:
-        return StartOver(reason=f"no rule retries {failure.signature} in state {situation.state.code}")
+        bare = "" if policy.strategy_of(situation.state) else ", which has no strategy"
+        return StartOver(reason=f"no rule retries {failure.signature} in state {situation.state.code}{bare}")
     if rule.action != "retry":
         wanted = "a person" if rule.action == "hold" else "a new start"
         return rule.afterwards(f"{failure.signature} in state {situation.state.code} calls for {wanted}: {rule.id}")

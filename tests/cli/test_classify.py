@@ -117,3 +117,15 @@ def test_doctor_tells_of_an_outage(unchanged: Shell) -> None:
     assert code == 0
     assert "hit 3 builds between 2026-03-01T10:01:00.000Z and 2026-03-01T10:03:00.000Z" in out
     assert unchanged.json("report")["watched"]["incidents"][0]["builds"] == 3
+
+
+def test_a_reader_is_shown_the_weightiest_lines(shell: Shell) -> None:
+    """Five lines prove a class; the document has all."""
+    steps = "".join(f"unpacking part {name}\n" for name in "abcdefgh")
+    (shell.folder / "build.log").write_text(f"{steps}curl: (28) Connection timed out after 30001 milliseconds\n")
+
+    lines = shell.run("classify", "build.log", "--exit-code", "28")[1].splitlines()
+    evidence = shell.json("classify", "build.log", "--exit-code", "28")["evidence"]
+
+    assert lines[1].split(maxsplit=2) == ["line", "9", "curl: (28) Connection timed out after 30001 milliseconds"]
+    assert (len(lines), lines[-1]) == (7, f"  and {len(evidence) - 5} lines around them, which --json shows")

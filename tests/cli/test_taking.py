@@ -60,3 +60,14 @@ def test_two_logs_of_one_name_are_not_one_build(shell: Shell) -> None:
     ]
     assert shell.json("builds") == {"builds": []}
     assert shell.run("import", "one/build.log", "two/build.log", "--build", "b-1")[0] == 0
+
+
+def test_a_proposal_says_how_to_go_on(shell: Shell) -> None:
+    """Behind proposed states stands how the log itself is taken in; a log that suggests none is said to be so."""
+    (shell.folder / "old.log").write_text(FAILED)
+    (shell.folder / "mute.log").write_text("hello\n")
+
+    assert shell.run("init", "--from-log", "old.log")[1].splitlines()[-1].startswith("`toolkit import old.log --exit-")
+    assert shell.run("init", "--force", "--from-log", "mute.log")[1].splitlines()[1:] == [
+        "no line of mute.log looks like the beginning of a state: write `marker` expressions of your own"
+    ]

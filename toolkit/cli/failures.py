@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from toolkit.project import Project
 
 _MOST_SHOWN = 20
+_SHOWN = 5
+"""So many lines prove a class to a reader; the weightiest come first."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -98,6 +100,8 @@ def _classify(
     classifier = Classifier([each.rule() for each in project.rules])
     if file != "-" and not os.path.isfile(file):
         raise NotFound(f"there is no file {file}", hint="Name a file that exists, or - for stdin.")
+    if file == "-" and sys.stdin.isatty():
+        print("reading what is typed here, until Ctrl-D; or name a file", file=sys.stderr)
     with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
         if lines:
             for found in classifier.classify_lines(source, state=state):
@@ -109,8 +113,10 @@ def _classify(
         print_json(_shape(found))
         return
     print(f"{found.failure_class} ({found.group}), signature {found.signature}, confidence {found.confidence:.2f}")
-    for each in found.evidence:
+    for each in found.evidence[:_SHOWN]:
         print(f"  line {each.line:<7}{each.text}")
+    if len(found.evidence) > _SHOWN:
+        print(f"  and {how_many(len(found.evidence) - _SHOWN, 'line')} around them, which --json shows")
 
 
 def _shape(found: Failure) -> dict[str, Any]:

@@ -60,8 +60,13 @@ def init(
             f"cannot write {file}: {error.strerror}", hint="Choose a folder that you may write to with --project."
         ) from None
     print(f"wrote {os.path.relpath(file)}")
-    if states is not None:
+    if states:
         print(f"{how_many(len(states), 'state')} proposed from {from_log}: look them through, then run `toolkit check`")
+        print(f"`toolkit import {from_log} --exit-code N` takes the log into the history; N is how that build ended")
+    elif states is not None:
+        print(f"no line of {from_log} looks like the beginning of a state: write `marker` expressions of your own")
+    else:
+        print("next: `toolkit run -- ./build.sh`; `toolkit shell --help` shows how to give it states")
 
 
 def check(as_json: JsonOption = False, project: ProjectOption = None, store: StoreOption = None) -> int:
