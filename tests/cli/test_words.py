@@ -110,3 +110,10 @@ def test_the_name_alone_tells_what_there_is(tmp_path: Path) -> None:
     assert shell.run("repot")[::2] == (
         2, "error: No such command 'repot'. Did you mean 'report', 'export'?\nhint: see `toolkit --help`\n",
     )  # fmt: skip
+
+
+def test_options_stand_behind_their_command(shell: Shell) -> None:
+    """Who gives a command's option before it is told where it belongs."""
+    code, out, error = shell.run("--project", ".", "status")
+    assert (code, out) == (2, "")
+    assert error.endswith("\nhint: options stand behind the command, as in `toolkit status --json`\n")

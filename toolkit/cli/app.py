@@ -130,5 +130,7 @@ def _usage(error: TyperException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "toolkit"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    print(f"error: {message.rstrip('.')}\nhint: see `{path} --help`", file=sys.stderr)
+    early = path == "toolkit" and message.startswith("No such option")
+    hint = "options stand behind the command, as in `toolkit status --json`" if early else f"see `{path} --help`"
+    print(f"error: {message.rstrip('.')}\nhint: {hint}", file=sys.stderr)
     return int(getattr(error, "exit_code", 2))

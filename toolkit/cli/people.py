@@ -131,7 +131,9 @@ def skip(
       toolkit skip b-0007 --state 70 -m "checked on the machine itself"
     """
     wish = wishes.skip(me(), note, state, open_project(project))
-    _say(build, wish, "counts state {state} as done by hand", as_json, project, store)
+    _say(
+        build, wish, "counts state {state} as done by hand; `toolkit resume` goes on behind it", as_json, project, store
+    )
 
 
 def abandon(
