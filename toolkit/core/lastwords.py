@@ -39,6 +39,7 @@ _TRAILER: Final = re.compile(
     rb"|Cleaning up (?:project directory|orphan processes|file based)"
     rb"|Build step '.*' marked build as failure|Archiving artifacts|WARN: No artifacts found|Finished: (?:FAILURE"
     rb"|ABORTED|UNSTABLE)"
+    rb"|::state \d+ (?:started|completed|failed)(?:(?! - ).)*::\s*$"
     rb"|(?:##\[error\])?Process completed with exit code \d|Post job cleanup|Sending e-?mails? to"
     rb"|(?:\w+\.)*CalledProcessError: Command .* (?:returned non-zero exit status \d+"
     rb"|died with <Signals\.\w+: \d+>)\.?$)"

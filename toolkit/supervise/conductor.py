@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from toolkit.core.action import Stop
 from toolkit.core.codes import parse_code
 from toolkit.errors import BuildLeased
+from toolkit.supervise.ledger import SAID_NOTHING, SAID_SO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,7 +203,7 @@ class Conductor:
         if attempt is not None and marker.status == "completed":
             self._complete(attempt)
         elif attempt is not None and (self.decider is None or not self.decider.is_behind(marker.code)):
-            self._fail(attempt, marker.reason or "the build said so")  # else it is we who are ending it
+            self._fail(attempt, marker.reason or SAID_SO)  # else it is we who are ending it
 
     def unrecorded(self, asked: Request) -> str:
         """Give the answer that lets a shell go on as it would without us."""
@@ -297,14 +298,14 @@ class Conductor:
         elif self._owners.get((attempt.state, attempt.attempt), os.getpid()) in {os.getpid(), ended.pid}:
             self._complete(attempt)
         else:
-            self._fail(attempt, "its shell ended without saying how")
+            self._fail(attempt, SAID_NOTHING)
 
     def _bury(self) -> None:
         """A shell that ended inside a step, under `set -e`, never came to say so."""
         for attempt in self.ledger.progress.open_attempts():
             owner = self._owners.get((attempt.state, attempt.attempt))
             if owner is not None and not _lives(owner):
-                self._fail(attempt, "its shell ended without saying how")
+                self._fail(attempt, SAID_NOTHING)
 
     def _over(self, attempt: Attempt) -> Cause | None:
         """An attempt has ended: nothing limits it any more. Gives why, when we ended it."""
@@ -354,7 +355,7 @@ class Conductor:
             attempt = self._open(code)
         if attempt is None:
             return "done 1"
-        self._fail(attempt, asked.text or "the build said so")
+        self._fail(attempt, asked.text or SAID_SO)
         return self._after(attempt, asked, 1)
 
     def _output(self, asked: Request) -> str:

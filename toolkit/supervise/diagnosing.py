@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.core import events as ev
 from toolkit.errors import ToolkitError
-from toolkit.supervise.ledger import now_ms
+from toolkit.supervise.ledger import SAID_NOTHING, SAID_SO, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolkit.core.failure import Failure
     from toolkit.core.progress import Attempt, Progress
     from toolkit.core.rules import Rule
     from toolkit.store import Store
@@ -35,16 +37,19 @@ class Diagnostician:
         self._classifier: Any = None
 
     def diagnose(self, progress: Progress, attempt: Attempt, *, ended_by: Ending | None = None) -> ev.FailureDiagnosed:
-        """Read the attempt's log and say what failed; where there is no log, less is known, and that is no error."""
-        from toolkit.core.failure import Classifier
+        """Read the attempt's log and say what failed; where there is no log, less is known, and that is no error.
 
-        if self._classifier is None:
-            self._classifier = Classifier(self._own)
-        found = self._classifier.classify(
-            self._output(progress.build, attempt.state, attempt.attempt), exit_code=attempt.exit_code,
-            signal=attempt.signal, state=attempt.state, familiar=self._familiar(progress, attempt), ended_by=ended_by,
-        )  # fmt: skip
-        only_told = attempt.error is not None and attempt.exit_code is attempt.signal is None and not found.evidence
+        What the build said of the failure, or we who did not believe that it ended well, is its error, whatever stands
+        in the log beside it.
+        """
+        from toolkit.core.lastwords import is_trailer
+
+        told = _told(attempt)
+        found = self._classified(progress, attempt, "", ended_by)
+        if told and not any(told in each.text for each in found.evidence):
+            found = self._classified(progress, attempt, told, ended_by)
+        silent = not found.evidence or (found.rule is None and is_trailer(found.evidence[0].text.encode()))
+        only_told = told or (attempt.error is not None and attempt.exit_code is attempt.signal is None and silent)
         return ev.FailureDiagnosed(
             build=progress.build, ts_ms=now_ms(), run=attempt.run, state=attempt.state, name=attempt.name,
             attempt=attempt.attempt, failure_class=found.failure_class, signature=found.signature, rule=found.rule,
@@ -53,6 +58,19 @@ class Diagnostician:
             evidence=tuple((each.line, each.text) for each in found.evidence[:MOST_EVIDENCE]),
             retry_after=found.retry_after,
         )  # fmt: skip
+
+    def _classified(self, progress: Progress, attempt: Attempt, told: str, ended_by: Ending | None) -> Failure:
+        from toolkit.core.failure import Classifier
+
+        if self._classifier is None:
+            self._classifier = Classifier(self._own)
+        output = self._output(progress.build, attempt.state, attempt.attempt)
+        found: Failure = self._classifier.classify(
+            chain(output, [f"\n{told}\n".encode(errors="replace")]) if told else output,
+            exit_code=attempt.exit_code, signal=attempt.signal, state=attempt.state,
+            familiar=self._familiar(progress, attempt), ended_by=ended_by,
+        )  # fmt: skip
+        return found
 
     def _output(self, build: str, state: int, attempt: int) -> Iterator[bytes]:
         from toolkit.supervise.logs import find_logs, read_log
@@ -82,3 +100,10 @@ class Diagnostician:
         except ToolkitError:
             return found
         return found
+
+
+def _told(attempt: Attempt) -> str:
+    """Give what was said of a failure in words of its own; empty when its end is all that was said."""
+    if attempt.signal is not None or attempt.exit_code or attempt.error in {None, SAID_SO, SAID_NOTHING}:
+        return ""
+    return attempt.error or ""

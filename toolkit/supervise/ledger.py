@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 30.0
 """After trouble the store is asked again only so often: each asking may cost its whole time-out."""
+SAID_SO = "the build said so"
+SAID_NOTHING = "its shell ended without saying how"
+"""What we write down of a failure of which nobody said anything."""
 MOST_KEPT = 10_000
 ROUNDS = 3
 """So often the writing is taken back from people who speak at the same moment."""
