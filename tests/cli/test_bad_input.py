@@ -118,6 +118,7 @@ def test_a_damaged_store_still_gives_what_is_readable(shell: Shell) -> None:
         (["status", "--project", "/does/not/exist"], 4, "/does/not/exist"),
         (["import", "nothing.jsonl"], 4, "nothing.jsonl"),
         (["phase", "set", "7"], 2, "'7' is not a phase"),
+        (["run", "--phase", "7", "--", "true"], 2, "'7' is not a phase"),
         (["phase", "set", "2", "--states", "9-5"], 2, "9-5"),
         (["phase", "set", "2", "--share", "200%"], 2, "200%"),
         (["release", "b-99"], 4, "b-99"),

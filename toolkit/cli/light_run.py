@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolkit.cli.parts import asked_of, foresee
 from toolkit.core.values import NOTHING
-from toolkit.errors import BuildLeased, ConfigurationError, NotFound, StoreUnavailable, ToolkitError, UsageError
+from toolkit.errors import BuildLeased, NotFound, StoreUnavailable, ToolkitError, UsageError
 from toolkit.supervise.selecting import WHOLE
 
 if TYPE_CHECKING:
@@ -236,4 +236,4 @@ def _phase(text: str | None) -> PhaseName | None:
     try:
         return canonical(text)
     except ValueError as error:
-        raise ConfigurationError(str(error), hint="Phases are track-only, selective-retry and full-resume.") from None
+        raise UsageError(str(error), hint="Name one of the three phases, or 1, 2 or 3.") from None
