@@ -132,7 +132,7 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     roomy, wide = width >= _ROOMY, width >= _WIDE
     columns = [("state", "fill"), ("reached", "left" if roomy else "right"), ("attempts", "right"), ("failed", "right")]
     columns += [("failure rate", "right"), ("recovered", "right")] if roomy else [("rate", "right")]
-    size = 24 if wide else 10 if width >= _NARROW else 0
+    size = 24 if wide else 10 if roomy else 0  # where room is scarce, the interval of the rate is worth more than a bar
     columns += (
         [("lost", "right")] + [("", "left")] * bool(size) + ([("p50", "right"), ("p90", "right")] if wide else [])
     )
@@ -140,7 +140,7 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     for each in shown:
         reached = percent(each.reached)
         funnel = Text.assemble((bar(each.reached, 10), "cyan"), f" {reached:>5}") if roomy else Text(reached)
-        rates = [rate(each.failure_rate), _of(each.recovery.hits, each.recovery.n)] if roomy else [_short(each)]
+        rates = [rate(each.failure_rate), _of(each.recovery.hits, each.recovery.n)] if roomy else [_rate(each, width)]
         row: list[RenderableType] = [
             Text(state_of(each, findings)), funnel, f"{each.attempts:,}",
             Text(f"{each.failures:,}", style="red" if each.failures else ""), *rates, hours(each.hours_lost),
@@ -150,7 +150,9 @@ def _states(findings: Findings, width: int) -> Iterator[RenderableType]:
     yield laid
 
 
-def _short(each: Any) -> str:  # noqa: ANN401 - a state
+def _rate(each: Any, width: int) -> str:  # noqa: ANN401 - a state
+    if width >= _NARROW:
+        return rate(each.failure_rate)
     return percent(each.failure_rate.hits / each.failure_rate.n) if each.failure_rate.n else DASH
 
 
