@@ -90,6 +90,7 @@ def test_a_second_report_of_the_same_history_learns_nothing_anew(
     assert other["previews"] != first["previews"]
 
 
+@pytest.mark.long
 def test_the_charts_library_is_put_together_once(tmp_path: Path) -> None:
     """The page takes it from where an earlier one left it, byte for byte."""
     pytest.importorskip("vl_convert")

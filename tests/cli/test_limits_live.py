@@ -42,10 +42,10 @@ def is_gone(pid: str) -> bool:
 
 STEPS = {
     "a command": "state 5 kickstart -- sh -c '{body}'",
-    "a function, and set -e": "set -e\nkick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "in a pipeline": "set -o pipefail\nstate 5 kickstart -- sh -c '{body}' | cat",
 }
 RARELY = {
+    "a function, and set -e": "set -e\nkick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "a function": "kick() {{ {body}; }}\nstate 5 kickstart -- kick",
     "in a subshell": "( state 5 kickstart -- sh -c '{body}' )",
 }

@@ -182,7 +182,7 @@ def test_a_build_that_ends_in_time_is_left_alone(tmp_path: Path) -> None:
         ("while :; do echo waiting for the host; sleep 0.1; done", "stall"),
         (r"for i in $(seq 1 200); do printf '\r 45%% of 12 MB at %d kB/s' $i; sleep 0.1; done", "stall"),
         ("for i in $(seq 1 50); do echo unpacking part $i; sleep 0.1; done", None),
-        ("for i in $(seq 1 17); do printf 'step %s... ' $i; sleep 0.3; done", None),
+        pytest.param("for i in $(seq 1 17); do printf 'step %s... ' $i; sleep 0.3; done", None, marks=pytest.mark.long),
     ],
 )
 def test_stalls(script: str, cause: str | None, tmp_path: Path) -> None:

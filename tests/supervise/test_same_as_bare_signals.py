@@ -76,10 +76,6 @@ CASES = {
     "signals without effect": "$W sh -c 'echo up > u; sleep 2; echo fine' & p=$!; shown u up; kill -WINCH $p; kill -URG $p; kill -CONT $p; wait $p; echo $?",
     "a caught WINCH": COUNTING
     + "$W $PYTHON count.py WINCH,CONT,URG 2 & p=$!; shown got ready; sent kill -WINCH $p; sent kill -CONT $p; kill -URG $p; wait $p; echo $?",
-    "stopped and continued, leader": (
-        'exec 2> /dev/null; set -m; $W $PYTHON -c \'import time; open("u","w").write("up"); time.sleep(3); print("on")\' & p=$!; shown u up; '
-        "kill -TSTP $p; stopped $p; kill -CONT $p; ended $p"
-    ),
     "stopped and continued, group": (
         "exec 2> /dev/null; set -m; $W sh -c 'echo up > u; sleep 0.6; echo on' & p=$!; shown u up; sleep 0.1; "
         # D is a shell that was stopped while it waited for its child to start.
@@ -87,10 +83,6 @@ CASES = {
     ),
     "stopping itself": (
         "exec 2> /dev/null; set -m; $W sh -c 'echo up > u; kill -STOP $$; echo on' & p=$!; shown u up; stopped $p; kill -CONT $p; ended $p"
-    ),
-    "TSTP ignored": (
-        "set -m; $W sh -c 'trap \"\" TSTP; echo up > u; sleep 4; echo on' & p=$!; shown u up; kill -TSTP -- -$p; sleep 0.3; "
-        "ps -o stat= -p $p | cut -c1; wait $p; echo $?"
     ),
     "killed with -9, the build dies at once": (
         "$W sh -c 'echo $$ > c; exec sleep 9' & p=$!; shown c '[0-9]'; sleep 0.1; kill -9 $p; wait $p; echo $?; gone $(cat c); echo gone; rm c"
@@ -118,6 +110,14 @@ CASES = {
 }
 
 PATIENT = {
+    "stopped and continued, leader": (
+        'exec 2> /dev/null; set -m; $W $PYTHON -c \'import time; open("u","w").write("up"); time.sleep(3); print("on")\' & p=$!; shown u up; '
+        "kill -TSTP $p; stopped $p; kill -CONT $p; ended $p"
+    ),
+    "TSTP ignored": (
+        "set -m; $W sh -c 'trap \"\" TSTP; echo up > u; sleep 4; echo on' & p=$!; shown u up; kill -TSTP -- -$p; sleep 0.3; "
+        "ps -o stat= -p $p | cut -c1; wait $p; echo $?"
+    ),
     "timeout --foreground": "timeout --foreground 3 $W sh -c 'sleep 6; echo no'; echo $?",
     "timeout and a long trap": """exec 2> /dev/null; timeout 8 $W bash -c 'trap "trap : TERM; echo t; sleep 0.3; echo done; exit 0" TERM; sleep 30 & wait'; echo $?""",
     "timeout -k": "timeout -k 0.5 8 $W sh -c 'trap \"\" TERM; sleep 30; sleep 30'; echo $?",

@@ -167,6 +167,9 @@ INTERACTIVE: dict[str, tuple[str, list[Step]]] = {
             (b"$ ", b"echo $?; exit\n"),
         ],
     ),
+}
+
+PATIENT: dict[str, tuple[str, list[Step]]] = {
     "a stopped job is killed": (
         "",
         [
@@ -186,7 +189,13 @@ def test_terminals(script: str, steps: list[Step], tmp_path: Path) -> None:
     assert wrapped == bare
 
 
-@pytest.mark.parametrize(("script", "steps"), INTERACTIVE.values(), ids=INTERACTIVE.keys())
+@pytest.mark.parametrize(
+    ("script", "steps"),
+    [
+        *(pytest.param(*case, id=name) for name, case in INTERACTIVE.items()),
+        *(pytest.param(*case, id=name, marks=pytest.mark.long) for name, case in PATIENT.items()),
+    ],
+)
 def test_job_control(script: str, steps: list[Step], tmp_path: Path) -> None:
     """An interactive shell stops, continues and ends a wrapped build like any other."""
     shell = ("bash", "--norc", "--noediting", "-c", ". ./script; exec bash --rcfile script --noediting -i")
