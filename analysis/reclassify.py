@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-import polars as pl
-
-from analysis.attempts import tidy
+from analysis.database import script
 from toolkit.core.classes import GROUP_OF
 from toolkit.core.failure import Classifier, familiar_lines
 from toolkit.core.moments import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import duckdb
 
     from toolkit.core.failure import Failure
     from toolkit.core.judging import Ending
@@ -29,6 +28,8 @@ ENDINGS: Final[Mapping[str | None, Ending]] = {"toolkit.timeout": "timeout", "to
 SUCCESSES_COMPARED: Final = 3
 _FAMILIAR_KEPT: Final = 64
 _MESSAGE_CHARS: Final = 4000
+_AT_ONCE: Final = 2000
+_MOST_KEPT: Final = 10_000
 
 
 class Logs(Protocol):
@@ -101,17 +102,31 @@ class Again:
         }  # fmt: skip
 
 
-def reclassify(attempts: pl.DataFrame, own: Sequence[Rule], logs: Logs) -> list[Again]:
-    """Judge every failed attempt (`tables.ATTEMPTS`) by `own` rules and the built-in ones, in the order they happened.
+def ended(con: duckdb.DuckDBPyConnection) -> Iterator[Mapping[str, Any]]:
+    """Give what `reclassify` wants of a history with its attempts, some at a time."""
+    cursor = con.cursor()
+    cursor.execute(script("ended"))
+    names = [each[0] for each in cursor.description or ()]
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def reclassify(told: Iterable[Mapping[str, Any]], own: Sequence[Rule], logs: Logs) -> Iterator[Again]:
+    """Judge every failed attempt by `own` rules and the built-in ones, in the order in which they and successes ended.
 
     A captured log is read as it was when the build was live, without what earlier successes printed too. Where there is
-    none, less is known than when the failure was recorded: there only a rule that speaks changes what was said.
+    none, less is known than when the failure was recorded: there only a rule that speaks changes what was said. However
+    long the history, little of it is held at a time.
     """
     from toolkit.core.rules import BUILT_IN
 
-    told = tidy(attempts).sort("over", "build", "state", "attempt", nulls_last=True)
-    judge = _Judge(own, frozenset(rule.id for rule in (*own, *BUILT_IN)), logs, _Successes(told, logs))
-    return [judge.again(row) for row in told.filter(pl.col("status") == "failed").iter_rows(named=True)]
+    successes = _Successes(logs)
+    judge = _Judge(own, frozenset(rule.id for rule in (*own, *BUILT_IN)), logs, successes)
+    for row in told:
+        if row["status"] == "failed":
+            yield judge.again(row)
+        else:
+            successes.add(row)
 
 
 class _Judge:
@@ -133,7 +148,7 @@ class _Judge:
         template = failure.template if believed or not row["template"] else row["template"]
         return Again(
             build=row["build"], pipeline=row["pipeline"], state=row["state"], name=row["name"], run=row["run"],
-            attempt=row["attempt"] or 1, ts_ms=None if row["over"] is None else round(row["over"].timestamp() * 1000),
+            attempt=row["attempt"] or 1, ts_ms=row["over"],
             host=row["host"], recorded=recorded, present=present, template=template or said or failure.ending,
             evidence=_proof(failure, _evidence(row), basis) or (None, said or failure.ending), basis=basis,
         )  # fmt: skip
@@ -161,32 +176,31 @@ class _Judge:
         said = "\n".join(kept or [error])
         key = (said, *end.values())
         if key not in self._judged:
+            if len(self._judged) >= _MOST_KEPT:
+                self._judged.clear()
             self._judged[key] = self._classifier.classify(said.encode(), **end)
         return basis, self._judged[key]
 
 
 class _Successes:
-    """The successes of each state, in order, and what they printed."""
+    """The latest successes of each state so far, one of a build, and what they printed."""
 
-    def __init__(self, told: pl.DataFrame, logs: Logs) -> None:
+    def __init__(self, logs: Logs) -> None:
         self._logs = logs
-        self._at: dict[tuple[str, int], list[tuple[Any, str, int]]] = {}
-        good = told.filter((pl.col("status") == "completed") & pl.col("over").is_not_null())
-        for row in good.select("pipeline", "state", "over", "build", "attempt").iter_rows():
-            pipeline, state, over, build, attempt = row
-            self._at.setdefault((pipeline, state), []).append((over, build, attempt or 1))
+        self._latest: dict[tuple[str, int], dict[str, int]] = {}
         self._shapes = lru_cache(_FAMILIAR_KEPT)(self._printed)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take the next one."""
+        latest = self._latest.setdefault((row["pipeline"], row["state"]), {})
+        latest.pop(row["build"], None)
+        latest[row["build"]] = row["attempt"] or 1
+        if len(latest) > SUCCESSES_COMPARED:
+            del latest[next(iter(latest))]
 
     def familiar(self, row: Mapping[str, Any]) -> frozenset[int]:
         """Give the shapes of the lines that the last successes before a failure printed too."""
-        before = self._at.get((row["pipeline"], row["state"]), [])
-        if row["over"] is not None:
-            before = before[: bisect_left(before, (row["over"], "", 0))]
-        latest: dict[str, int] = {}
-        for _, build, attempt in reversed(before):
-            latest.setdefault(build, attempt)
-            if len(latest) == SUCCESSES_COMPARED:
-                break
+        latest = self._latest.get((row["pipeline"], row["state"]), {})
         return frozenset().union(*(self._shapes(build, row["state"], attempt) for build, attempt in latest.items()))
 
     def _printed(self, build: str, state: int, attempt: int) -> frozenset[int]:
@@ -208,8 +222,16 @@ def _proof(failure: Failure, kept: list[tuple[int, str]], basis: Basis) -> tuple
     return line, best.text.strip()
 
 
-def changed_by(again: Sequence[Again], rules: Sequence[str]) -> dict[str, int]:
-    """Count, for each of the own `rules` that no recorded failure knows yet, the failures that it would change."""
-    known = {each.recorded.rule for each in again}
-    new = [rule for rule in rules if rule not in known]
-    return {rule: sum(each.changed and each.present.rule == rule for each in again) for rule in new}
+def changed_by(again: Iterable[Again], rules: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Count, for each of the own `rules` that no recorded failure knows yet, the failures that it would change.
+
+    Gives the number of all failures beside that.
+    """
+    changed = dict.fromkeys(rules, 0)
+    failures = 0
+    for each in again:
+        failures += 1
+        changed.pop(each.recorded.rule or "", None)
+        if each.changed and each.present.rule in changed:
+            changed[each.present.rule] += 1
+    return changed, failures

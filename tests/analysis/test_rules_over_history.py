@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, redirect_stdout
+from io import StringIO
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from analysis.reclassify import Again, NoLogs, changed_by, reclassify
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.database import connect
+from analysis.reclassify import Again, NoLogs, changed_by, ended, reclassify
 from analysis.unmatched import beginning, queue
 from analysis.watch import watch
 from tests.analysis.frames import Telling, attempts
+from toolkit.cli.opening import print_json, print_long_json
 from toolkit.core.rules import Rule
 
 if TYPE_CHECKING:
@@ -24,12 +32,15 @@ class Kept:
     def __init__(self, **logs: bytes) -> None:
         self.logs = logs
         self.read_so_far = 0
+        self.asked: list[tuple[str, int]] = []
 
     def size(self, build: str, state: int, attempt: int) -> int:  # noqa: ARG002 - the protocol
         return len(self.logs.get(build, b""))
 
-    def read(self, build: str, state: int, attempt: int) -> Iterator[bytes]:  # noqa: ARG002 - the protocol
+    def read(self, build: str, state: int, attempt: int) -> Iterator[bytes]:
+        del state
         self.read_so_far += 1
+        self.asked.append((build, attempt))
         yield self.logs[build]
 
 
@@ -41,7 +52,10 @@ def mystery(build: str, text: str = "E7713 broker handshake lost", at: float = 0
 
 
 def judged(*told: Telling, own: tuple[Rule, ...] = (), logs: Any = None) -> list[Again]:
-    return reclassify(attempts(*told), own, logs or NoLogs())
+    with TemporaryDirectory() as folder, closing(connect()) as con:
+        attempts(*told).write_parquet(file := f"{folder}/attempts.parquet")
+        con.read_parquet(file).create_view("attempts")
+        return list(reclassify(ended(con), own, logs or NoLogs()))
 
 
 def test_a_new_rule_changes_what_it_knows_and_nothing_else() -> None:
@@ -53,14 +67,14 @@ def test_a_new_rule_changes_what_it_knows_and_nothing_else() -> None:
     assert [(each.build, each.changed, each.present.rule) for each in again if each.changed] == [
         ("a", True, "vmforge.broker")
     ]
-    assert changed_by(again, ["vmforge.broker"]) == {"vmforge.broker": 1}
+    assert changed_by(again, ["vmforge.broker"]) == ({"vmforge.broker": 1}, 3)
 
 
 def test_a_rule_that_the_history_knows_is_not_new() -> None:
     """Only rules that no recorded failure carries are reported as new."""
     again = judged(mystery("a", rule="vmforge.broker", failure_class="network"), own=(BROKER,))
 
-    assert changed_by(again, ["vmforge.broker"]) == {}
+    assert changed_by(again, ["vmforge.broker"]) == ({}, 1)
 
 
 def test_a_captured_log_says_more_than_the_lines_that_were_kept() -> None:
@@ -154,3 +168,58 @@ def test_an_empty_history_has_nothing_to_watch(tmp_path: Path) -> None:
     """Nothing recorded: nothing judged, nothing waiting, nothing worth a look."""
     assert judged() == []
     assert watch(attempts(), (), NoLogs(), tmp_path).lines == ()
+
+
+def test_a_long_history_is_judged_as_it_is_read() -> None:
+    """Nothing waits for the end of the history, nor is held until then."""
+    read = 0
+
+    def told() -> Iterator[dict[str, Any]]:
+        nonlocal read
+        for read in range(1, 1_000):
+            yield {**FAILURE, "build": f"b-{read}", "over": read}
+
+    again = reclassify(told(), (BROKER,), NoLogs())
+
+    assert [(next(again).build, read) for _ in range(3)] == [("b-1", 1), ("b-2", 2), ("b-3", 3)]
+
+
+def test_of_successes_the_last_of_three_builds_explain_a_failure() -> None:
+    """Those that ended before it; of one that succeeded again only the latest attempt is looked at."""
+    logs = Kept(**{name: f"E{name} broker handshake lost\n".encode() for name in "abcdef"})
+    rows = [
+        {**FAILURE, "status": status, "build": build, "over": over, "attempt": attempt}
+        for build, status, over, attempt in (
+            ("a", "completed", 1, 1), ("b", "completed", 2, 1), ("c", "completed", 3, 1), ("b", "completed", 4, 2),
+            ("d", "completed", 5, 1), ("f", "failed", 6, 1),
+        )
+    ]  # fmt: skip
+    assert len(list(reclassify(rows, (BROKER,), logs))) == 1
+    assert sorted(logs.asked) == [("b", 2), ("c", 1), ("d", 1), ("f", 1)]
+
+
+def test_what_succeeds_in_the_same_moment_explains_nothing() -> None:
+    """A success can only tell what is normal afterwards."""
+    noise = b"E1 broker handshake lost\n"
+    again = judged(Telling("g").completes(20), mystery("a", at=540), own=(BROKER,), logs=Kept(g=noise, a=noise))
+
+    assert again[0].present.rule == "vmforge.broker"
+
+
+FAILURE = dict.fromkeys(
+    ("name", "host", "error", "exit_code", "signal", "class", "signature", "rule", "template", "evidence")
+) | {"status": "failed", "pipeline": "image", "state": 20, "run": 1, "attempt": 1}
+
+
+@given(items=st.lists(st.dictionaries(st.text(), st.integers() | st.lists(st.text()))))
+def test_a_long_list_is_printed_like_a_short_one(items: list[dict[str, Any]]) -> None:
+    """However it is put together: the document is, to the byte, what printing all of it at once gives."""
+    told = StringIO()
+    with redirect_stdout(told):
+        print_long_json(lambda: {"failures": len(items)}, "changed", iter(items))
+        long = told.getvalue()
+        told.truncate(0)
+        told.seek(0)
+        print_json({"failures": len(items), "changed": items})
+
+    assert long == told.getvalue()

@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from toolkit.cli import completing
 from toolkit.cli.data import tables_of
-from toolkit.cli.opening import JsonOption, ProjectOption, StoreOption, open_project, print_json, print_table
+from toolkit.cli.opening import (
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    open_project,
+    print_json,
+    print_long_json,
+    print_table,
+)
 from toolkit.core.words import how_many
 from toolkit.errors import ConfigurationError, NotFound, NothingRecorded, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from analysis.reclassify import Again
     from analysis.unmatched import Unmatched
@@ -135,21 +145,64 @@ def changes_by_new_rules(project: Project, store: str | None) -> tuple[dict[str,
 
     Quickly: by the words that were kept of them, without their logs.
     """
-    from analysis.reclassify import NoLogs, changed_by, reclassify
+    from analysis.reclassify import NoLogs, changed_by, ended, reclassify
 
     with tables_of(project, store) as tables:
-        attempts = tables.attempts().collect()
-    again = reclassify(attempts, [each.rule() for each in project.rules], NoLogs())
-    return changed_by(again, [each.id for each in project.rules]), len(again)
+        again = reclassify(ended(tables.duckdb()), [each.rule() for each in project.rules], NoLogs())
+        return changed_by(again, [each.id for each in project.rules])
 
 
-def _judged_again(project: Project, store: str | None) -> list[Again]:
-    from analysis.reclassify import reclassify
+def _judged_again(project: Project, store: str | None) -> Iterator[Again]:
+    from analysis.reclassify import ended, reclassify
     from toolkit.supervise.captured import Captured
 
+    rules = [each.rule() for each in project.rules]
     with tables_of(project, store) as tables:
-        attempts = tables.attempts().collect()
-    return reclassify(attempts, [each.rule() for each in project.rules], Captured(project.directory))
+        yield from reclassify(ended(tables.duckdb()), rules, Captured(project.directory))
+
+
+class _Changes:
+    """The failures that are called something else, as they come by; each is looked at once and none is kept."""
+
+    def __init__(self, again: Iterable[Again], rule: str | None = None) -> None:
+        """Only those that `rule` changes, where it is named."""
+        self.failures = 0
+        """Of all, so far."""
+        self._again = again
+        self._rule = rule
+
+    def __iter__(self) -> Iterator[Again]:
+        for each in self._again:
+            self.failures += 1
+            if each.changed and self._rule in {None, each.present.rule}:
+                yield each
+
+    def shapes(self) -> Iterator[dict[str, Any]]:
+        return (each.shape() for each in self)
+
+    def counted(self) -> dict[str, int]:
+        """Say how many there were, once all have come by."""
+        return {"failures": self.failures}
+
+
+class _Kind:
+    """Failures that change alike."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.states: set[int] = set()
+        self.latest: Again | None = None
+
+    def add(self, each: Again) -> None:
+        self.failures += 1
+        self.states.add(each.state)
+        self.latest = each
+
+    def row(self) -> list[Any]:
+        if self.latest is None:
+            return []
+        states = ", ".join(map(str, sorted(self.states)))
+        return [self.failures, states, self.latest.build, self.latest.evidence[1][:80]]
 
 
 def _queue(project: Project, store: str | None) -> list[Unmatched]:
@@ -158,28 +211,24 @@ def _queue(project: Project, store: str | None) -> list[Unmatched]:
     return queue(_judged_again(project, store))
 
 
-def _tell_changes(again: Sequence[Again], *, as_json: bool) -> None:
-    changed = [each for each in again if each.changed]
+def _tell_changes(again: Iterable[Again], *, as_json: bool) -> None:
+    changed = _Changes(again)
     if as_json:
-        print_json({"failures": len(again), "changed": [each.shape() for each in changed]})
+        print_long_json(changed.counted, "changed", changed.shapes())
         return
-    of_all = f"{len(changed)} of {how_many(len(again), 'recorded failure')}"
-    print(f"{of_all} would be called something else by the present rules")
-    groups: dict[tuple[str, str], list[Again]] = {}
+    kinds: defaultdict[tuple[str, str], _Kind] = defaultdict(_Kind)
     for each in changed:
-        groups.setdefault((_called(each.recorded), _called(each.present)), []).append(each)
-    if not groups:
+        kinds[_called(each.recorded), _called(each.present)].add(each)
+    of_all = f"{sum(kind.failures for kind in kinds.values())} of {how_many(changed.failures, 'recorded failure')}"
+    print(f"{of_all} would be called something else by the present rules")
+    if not kinds:
         return
     print()
     print_table(
         ["recorded as", "now", "failures", "states", "latest build", "evidence"],
-        [
-            [before, after, len(group), ", ".join(map(str, sorted({each.state for each in group}))), group[-1].build,
-             group[-1].evidence[1][:80]]
-            for (before, after), group in sorted(groups.items(), key=lambda item: -len(item[1]))
-        ],
+        [[*called, *kind.row()] for called, kind in sorted(kinds.items(), key=lambda item: -item[1].failures)],
         right=frozenset({2}),
-    )  # fmt: skip
+    )
 
 
 def _tell_unmatched(waiting: Sequence[Unmatched], *, as_json: bool) -> None:
@@ -248,18 +297,20 @@ def _add_rule(
         hint = "Add --match, --from or --exit-code."
         raise UsageError(f"nothing is said of what the rule {rule['id']} looks for", hint=hint)
     add_rule(project.file, rule)
-    try:
-        again = _judged_again(load_project(project.directory), store)
-    except NothingRecorded:
-        again = []
-    changed = [each for each in again if each.changed and each.present.rule == rule["id"]]
+    changed = _Changes(_judged_if_any(load_project(project.directory), store), rule["id"])
     if as_json:
-        print_json({"rule": rule, "failures": len(again), "changed": [each.shape() for each in changed]})
+        print_long_json(lambda: {"rule": rule, **changed.counted()}, "changed", changed.shapes())
         return
+    number = sum(1 for _ in changed)
     sought = f"where a line matches {match}" if match is not None else f"where the exit code is {rule['exit_codes'][0]}"
     print(f"{os.path.relpath(project.file)}: rule {rule['id']} means {rule['class']} {sought}")
-    of_all = f"{len(changed)} of {how_many(len(again), 'recorded failure')}"
+    of_all = f"{number} of {how_many(changed.failures, 'recorded failure')}"
     print(f"{of_all} would be called so; what is recorded stays as it is")
+
+
+def _judged_if_any(project: Project, store: str | None) -> Iterator[Again]:
+    with suppress(NothingRecorded):
+        yield from _judged_again(project, store)
 
 
 def _entry(waiting: Sequence[Unmatched], name: str) -> Unmatched:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,6 +105,28 @@ def print_json(document: object) -> None:
     """Print one JSON document."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_as_json)
     sys.stdout.write("\n")
+
+
+def print_long_json(rest: Callable[[], dict[str, Any]], key: str, items: Iterable[object]) -> None:
+    """Print one JSON document whose last key holds a list of any length, without ever holding that.
+
+    The list is written aside first: what fails half-way prints nothing, and `rest`, the keys before it, may count it.
+    """
+    from tempfile import TemporaryFile
+
+    with TemporaryFile("w+", encoding="utf-8", errors="surrogatepass") as aside:
+        between = "\n"
+        for each in items:
+            lines = json.dumps(each, ensure_ascii=False, indent=2, default=_as_json).split("\n")
+            aside.write(between + "\n".join(f"    {line}" for line in lines))
+            between = ",\n"
+        end = "\n  ]" if aside.tell() else "]"
+        aside.seek(0)
+        head = json.dumps({**rest(), key: []}, ensure_ascii=False, indent=2, default=_as_json)
+        sys.stdout.write(head.removesuffix("]\n}"))
+        while text := aside.read(1 << 16):
+            sys.stdout.write(text)
+        sys.stdout.write(f"{end}\n}}\n")
 
 
 def _as_json(value: object) -> str:
