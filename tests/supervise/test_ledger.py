@@ -115,3 +115,21 @@ def test_what_runs_again_is_not_written_into(store: Store, lease: float | None) 
     assert ran.ledger.is_whole() is False
     other.append(ev.RunEnded(build=BUILD, ts_ms=now_ms(), run=2, outcome="completed"))
     assert [each.kind for each in store.events(BUILD)][-2:] == ["run_started", "run_ended"]
+
+
+def test_trouble_that_is_noted_while_facts_are_written_is_kept(store: Store) -> None:
+    """That a store hangs is said on another thread, and stays said when the store takes the facts after all."""
+    writer = store.begin(lambda build: (ev.BuildBegun(build=build, ts_ms=now_ms()), started(1)))
+    ledger = Ledger(writer, phase="track-only", host="here", warn=lambda _: None)
+    put = writer.append
+
+    def late(*facts: ev.Event) -> None:
+        ledger.trouble("the store does not answer")
+        put(*facts)
+
+    writer.append = late  # type: ignore[method-assign]
+    ledger.start(5, "kickstart")
+
+    assert ledger.progress.degraded
+    assert ledger.is_whole()
+    assert [each.kind for each in store.events(BUILD)][-2:] == ["attempt_started", "record_degraded"]

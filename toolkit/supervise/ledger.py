@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import events as ev
-from toolkit.core.progress import Progress, apply
+from toolkit.core.progress import Progress, apply, fold
 from toolkit.errors import BuildLeased
 
 if TYPE_CHECKING:
@@ -155,8 +155,9 @@ class Ledger:
 
     def flush(self) -> bool:
         """Try to append what is kept; tell whether the store has everything."""
+        kept = tuple(self._kept)
         try:
-            self._writer.append(*self._kept)
+            self._writer.append(*kept)
         except BuildLeased as error:
             if not self._writer.progress.run_open:
                 return self._add_behind(error)
@@ -169,9 +170,13 @@ class Ledger:
             self._ask_again = time.monotonic() + PATIENCE_SECONDS
             self.trouble(str(error))
             return False
-        self._kept.clear()
-        self.progress = self._writer.progress
+        self._taken(kept)
         return True
+
+    def _taken(self, kept: Sequence[ev.Event]) -> None:
+        """The store has these facts now; what another thread has noted meanwhile is still to come."""
+        del self._kept[: len(kept)]
+        self.progress = fold(self._kept, self._writer.progress)
 
     def _add_behind(self, error: Exception) -> bool:
         """Our run has ended, and somebody has spoken about the build since: what we still know of it goes behind that.
@@ -181,25 +186,25 @@ class Ledger:
         if self.retake is None:
             self.trouble(str(error))
             return False
+        kept = tuple(self._kept)
         for _ in range(ROUNDS):
             try:
-                self._writer = self.retake(self._behind)
+                self._writer = self.retake(lambda seen: self._behind(seen, kept))
             except BuildLeased as again:
                 error = again
             except Exception as trouble:  # noqa: BLE001 - as in `flush`
                 error = trouble
                 break
             else:
-                self._kept.clear()
-                self.progress = self._writer.progress
+                self._taken(kept)
                 return True
         self.trouble(str(error))
         return False
 
-    def _behind(self, seen: Progress) -> Sequence[ev.Event]:
+    def _behind(self, seen: Progress, kept: Sequence[ev.Event]) -> Sequence[ev.Event]:
         if seen.run_open or seen.run != self.run:
             raise BuildLeased(f"build {self.build} is being run again")
-        return tuple(self._kept)
+        return kept
 
     def is_whole(self) -> bool:
         """Tell, at the end, whether the history has everything; what it has not is offered once more."""
