@@ -26,7 +26,7 @@ from analysis.sources import DoesNotFitError, Progress, Source
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the layout and of the queries that make the tables; raise it when either changes."""
 
 

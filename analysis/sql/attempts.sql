@@ -42,8 +42,8 @@ decisions as (
 )
 select n.build, p.pipeline, p.target, cast(x.run as integer) as run, cast(x.state as integer) as state,
     coalesce(s.name, e.name) as name, cast(attempt as integer) as attempt, status, started, ended,
-    cast(if(settled or cut, null, coalesce(e.duration, greatest(0, epoch_ms(ended) - epoch_ms(started)) / 1000)) as double)
-        as duration,
+    cast(if(settled or cut, null, coalesce(e.duration,
+        if(ended > started, (epoch_ms(ended) - epoch_ms(started)) / 1000, null))) as double) as duration,  -- of an end alone, nobody knows
     if(cut, null, coalesce(d.error, e.error)) as error,
     cast(if(settled or cut, null, e.exit_code) as integer) as exit_code,
     cast(if(settled or cut, null, e.signal) as integer) as signal,

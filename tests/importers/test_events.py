@@ -83,6 +83,15 @@ def test_an_end_without_a_beginning_began_as_long_before_as_it_lasted() -> None:
     ]  # fmt: skip
 
 
+def test_how_long_an_end_alone_took_is_unknown() -> None:
+    """Of an end without a beginning and without a duration nobody knows how long it took: that is not 0 seconds."""
+    rows = [{"build": "b", "state": 5, "status": "failed", "ts": "2026-03-01T10:15:00Z"}]
+    [(_, facts)] = read_events(jsonl(rows), "h")
+
+    assert fold(facts).attempts[0].duration is None
+    assert "duration" not in list(interchange(facts))[-1]
+
+
 def test_told_numbers_that_cannot_be_are_counted_anew() -> None:
     """Attempts that begin at 1 in each run are numbered through, as everywhere in the toolkit."""
     told = lines((5, "started"), (5, "failed"), run=1, attempt=1) + lines(

@@ -244,8 +244,8 @@ def _attempt_ended(
         if name in Attempt.fields and name not in {"name", "run", "state", "attempt"} and value is not None
     }
     ended = progress.attempts[place].but(status=status, ended_ms=event.ts_ms, **facts)
-    if ended.duration is None and ended.started_ms is not None:
-        ended = ended.but(duration=max(0, event.ts_ms - ended.started_ms) / 1000)
+    if ended.duration is None and ended.started_ms is not None and event.ts_ms > ended.started_ms:
+        ended = ended.but(duration=(event.ts_ms - ended.started_ms) / 1000)  # of an end alone, nobody knows
     told = event.error if isinstance(event, ev.AttemptFailed) else getattr(event, "reason", None)
     changes = {
         **_touch(progress, event, after),
