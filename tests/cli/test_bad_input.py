@@ -91,6 +91,19 @@ def test_a_store_of_the_future_is_left_alone(shell: Shell) -> None:
     assert len(error.splitlines()) == 1
 
 
+def test_a_store_that_is_just_being_made_holds_nothing_yet(shell: Shell) -> None:
+    """Who looks while the first build makes the file hears that nothing is recorded, and makes none."""
+    made = shell.folder / ".toolkit" / "history.db"
+    made.parent.mkdir()
+    made.touch()
+
+    for command in ("status", "history", "why", "report", "recommend"):
+        code, out, error = shell.run(command)
+        assert (code, out, error.splitlines()[0]) == (4, "", "error: no build has been recorded yet")
+    assert shell.json("builds") == {"builds": []}
+    assert made.stat().st_size == 0
+
+
 def test_a_damaged_store_still_gives_what_is_readable(shell: Shell) -> None:
     """A file that is no history is refused and left as it is; `doctor` says so."""
     (shell.folder / ".toolkit").mkdir()

@@ -76,16 +76,25 @@ def history_of(project: Project, option: str | None, *, create: bool = False) ->
 def must_be_there(url: str, named: str | None) -> None:
     """Refuse to read from a file that is not there: one that was named has to be, one's own begins with a build.
 
-    So does the one that the environment names for all projects.
+    So does the one that the environment names for all projects. A file with nothing in it is just being made.
     """
     from toolkit.store import sqlite_path
 
-    if not url.startswith("sqlite:") or os.path.exists(sqlite_path(url)):
+    if not url.startswith("sqlite:") or _holds_something(sqlite_path(url)):
         return
     if named is None or named == os.environ.get("TOOLKIT_STORE"):
         raise NothingRecorded("no build has been recorded yet")
     hint = "Name one that exists with --store; `toolkit run` makes new ones."
     raise NotFound(f"there is no store {sqlite_path(url)}", hint=hint)
+
+
+def _holds_something(path: str) -> bool:
+    try:
+        return os.path.getsize(path) > 0
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # opening it says what is wrong
 
 
 def row_of(store: Store, build: str | None) -> BuildRow:
