@@ -226,7 +226,7 @@ def test_refusals_before_the_child_starts(shell: Shell) -> None:
     assert code == 2
     assert "there is nothing to run" in error
     assert shell.run("run", "--label", "x", "--", "true")[0] == 2
-    assert shell.run("run", "--phase", "4", "--", "true")[0] == 3
+    assert shell.run("run", "--phase", "4", "--", "true")[0] == 2
 
 
 def test_the_environment_of_a_build(shell: Shell) -> None:
