@@ -16,6 +16,7 @@ from toolkit.supervise.incidents import breaker_for
 from toolkit.supervise.ledger import now_ms
 from toolkit.supervise.returning import go_back, keep
 from toolkit.supervise.selecting import WHOLE, Selection, narrowed
+from toolkit.supervise.telling import tell_of_wait
 
 if TYPE_CHECKING:
     from toolkit.core.pipeline import StateConfig
@@ -175,6 +176,7 @@ class Decider:
             self._herald.held()
         if situation.breaker != "closed" and action.name in {"wait", "retry"}:
             self._herald.broken(failed)
+        tell_of_wait(failed, action, wait or 0.0)
         self.last = action
         return Answer(action=action, wait=wait or 0.0)
 

@@ -11,6 +11,7 @@ from toolkit.errors import ToolkitError
 from toolkit.supervise.conductor import limit_of, was_stopped
 from toolkit.supervise.returning import clean_up
 from toolkit.supervise.signals import pause
+from toolkit.supervise.telling import tell_of_stay
 
 if TYPE_CHECKING:
     from toolkit.core.progress import Attempt
@@ -82,6 +83,9 @@ class Sequel:
 
     def farewell(self) -> None:
         """Nothing of ours goes on with the build: tell whom it concerns, and wait a little for that to be sent."""
+        if self._decider is not None and not was_stopped(self._ended):
+            told = self._decider.stopped or (self._decider.last if self._ended.exit_code != 0 else None)
+            tell_of_stay(self._ledger.progress, told)
         stopped = was_stopped(self._ended) or (self._decider is not None and self._decider.stopped is not None)
         if self._ended.exit_code != 0 and not stopped and not self._ledger.progress.held:
             self._runner.herald.failed()
