@@ -34,8 +34,7 @@ def test_moving_up_asks_for_evidence(shell: Shell) -> None:
     assert [(each["before"], each["phase"], each["forced"]) for each in changes] == [
         ("track-only", "selective-retry", True)
     ]
-    assert shell.run("phase", "rollback")[0] == 0
-    assert shell.json("phase", "show")["phase"] == "track-only"
+    assert shell.json("phase", "rollback")["phase"] == "track-only"
     code, _, error = shell.run("phase", "rollback")
     assert (code, error.splitlines()[0]) == (6, "error: the last change was taken back already")
     assert shell.json("phase", "show")["phase"] == "track-only"
@@ -48,6 +47,8 @@ def test_single_states_may_go_ahead(shell: Shell) -> None:
     shown = shell.json("phase", "show")
     assert shown["phase"] == "track-only"
     assert list(shown["states"].values()) == ["selective-retry"]
+    assert shell.run("phase", "set", "track-only")[1] == "phase track-only -> track-only, for all states\n"
+    assert shell.json("phase", "show")["states"] == {}
 
 
 def test_which_rule_would_answer(shell: Shell) -> None:

@@ -86,6 +86,21 @@ def test_markers_in_the_output(shell: Shell) -> None:
     assert "B\n" in shell.run("logs", "--state", "10")[1]
 
 
+def test_logs_as_one_document(shell: Shell) -> None:
+    """What was printed is one JSON document, attempt by attempt, whatever bytes it holds."""
+    script = (
+        r"""echo ::state 5 started::; printf 'a "b" \\ \033[1m\377 \303\244\n'; echo ::state 10 started::; echo c"""
+    )
+    command = [sys.executable, "-m", "toolkit", "run", "--", "sh", "-c", script]
+    subprocess.run(command, cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE, check=True)
+    told = shell.json("logs")
+
+    assert told["build"] == "b-0001"
+    assert [(each["run"], each["state"], each["attempt"]) for each in told["logs"]][-2:] == [(1, 5, 1), (1, 10, 1)]
+    assert 'a "b" \\ \033[1m\ufffd ä\n' in told["logs"][-2]["output"]
+    assert [each["output"] for each in shell.json("logs", "--state", "10")["logs"]] == [told["logs"][-1]["output"]]
+
+
 def test_configured_markers(shell: Shell) -> None:
     """A configured expression starts its state and completes the one before it."""
     (shell.folder / "toolkit.toml").write_text(

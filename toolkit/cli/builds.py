@@ -169,6 +169,7 @@ def logs(
     build: BuildArgument = None,
     state: Annotated[int | None, typer.Option(min=0, help="Only this state.", autocompletion=completing.states)] = None,
     attempt: Annotated[int | None, typer.Option(min=1, help="Only this attempt at it; else the last one.")] = None,
+    as_json: JsonOption = False,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -198,10 +199,33 @@ def logs(
             f"there is no log of build {row.build}{which}",
             hint="Logs hold what was printed here under `toolkit run`, except into /dev/null; see `toolkit history`.",
         )
+    if as_json:
+        _print_logs(row.build, found)
+        return
     for path in found:
         for piece in read_log(path):
             sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
+
+
+def _print_logs(build: str, paths: list[str]) -> None:
+    """Print logs as one JSON document, a piece at a time: they may be larger than memory."""
+    import codecs
+    import json
+
+    from toolkit.supervise.logs import attempt_of, read_log
+
+    out = sys.stdout
+    out.write(f'{{"build": {json.dumps(build, ensure_ascii=False)}, "logs": [')
+    for place, path in enumerate(paths):
+        run, state, attempt = attempt_of(path)
+        out.write("," if place else "")
+        out.write(f'\n  {{"run": {run}, "state": {state}, "attempt": {attempt}, "output": "')
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for piece in (*read_log(path), b""):
+            out.write(json.dumps(decoder.decode(piece, final=not piece), ensure_ascii=False)[1:-1])
+        out.write('"}')
+    out.write("\n]}\n")
 
 
 def _hold_shape(progress: Progress) -> dict[str, Any] | None:

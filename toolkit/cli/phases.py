@@ -145,7 +145,8 @@ def set_(
         show(as_json=True, project=here.directory, store=store)
     else:
         followed = f", {part:.0%} of the builds follow it" if part is not None and part < 1 else ""
-        print(f"phase {here.phase} -> {wanted}{' for states ' + states if states else ''}{followed}")
+        whose = f" for states {states}" if states else ", for all states" if here.overrides else ""
+        print(f"phase {here.phase} -> {wanted}{whose}{followed}")
     if wanted == "selective-retry" and not acts(here):
         print(f"hint: {NOTHING_ACTS}", file=sys.stderr)
 
@@ -238,6 +239,7 @@ def explain(
 @phase.command()
 def rollback(
     why: Annotated[str | None, typer.Option("--why", "-m", metavar="TEXT", help="The reason, for the history.")] = None,
+    as_json: JsonOption = False,
     project: ProjectOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -263,7 +265,10 @@ def rollback(
     else:
         set_phase(here.file, canonical_phase(before), None, None)
     _record(here, store, before, None, None, forced=True, rolled_back=True, why=why)
-    print(f"phase {here.phase} -> {before}")
+    if as_json:
+        show(as_json=True, project=here.directory, store=store)
+    else:
+        print(f"phase {here.phase} -> {before}")
 
 
 def apply_recommendation(project: Project, store: str | None, advice: Recommendation) -> list[str]:

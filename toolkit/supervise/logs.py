@@ -7,7 +7,7 @@ import re
 
 from toolkit.supervise.spool import read_log
 
-__all__ = ["find_logs", "log_directory", "logs_directory", "read_log", "state_directory"]
+__all__ = ["attempt_of", "find_logs", "log_directory", "logs_directory", "read_log", "state_directory"]
 
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.log\.zst")
 
@@ -40,3 +40,11 @@ def find_logs(directory: str, *, state: int | None = None, attempt: int | None =
             continue
         found.append(os.path.join(directory, name))
     return found
+
+
+def attempt_of(path: str) -> tuple[int, int, int]:
+    """Tell whose output a log holds: run, state and attempt. ValueError when it is not a log's name."""
+    parts = _NAME.fullmatch(os.path.basename(path))
+    if parts is None:
+        raise ValueError(f"{path} is not named like a log")
+    return int(parts[1]), int(parts[2]), int(parts[3])
