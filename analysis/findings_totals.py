@@ -100,7 +100,11 @@ def quality(con: duckdb.DuckDBPyConnection, folded: Folded, studied: int | None)
     told = folded.failures
     censored = counted(told.filter(pl.col("censored").is_not_null()).height, told.height)
     degraded = row["degraded"] or 0
-    notes = [*_notes(failures, unknown, censored, builds, degraded), *_learnt(folded, studied, recorded)]
+    notes = [
+        *_notes(failures, unknown, censored, builds, degraded),
+        *_timeless(row["unmeasured"] or 0, row["attempts"] or 0),
+        *_learnt(folded, studied, recorded),
+    ]
     return Quality(
         unclassified=counted(unknown, failures),
         censored=censored,
@@ -112,6 +116,13 @@ def quality(con: duckdb.DuckDBPyConnection, folded: Folded, studied: int | None)
         folded_of=folded.of,
         notes=tuple(notes),
     )
+
+
+def _timeless(unmeasured: int, attempts: int) -> Iterator[str]:
+    """Say what hours leave out."""
+    if unmeasured:
+        told = f"{unmeasured:,} of {how_many(attempts, 'attempt')}"
+        yield f"How long {told} took is not recorded: in sums of hours they count as nothing."
 
 
 def _learnt(folded: Folded, studied: int | None, recorded: int) -> Iterator[str]:

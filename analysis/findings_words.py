@@ -10,7 +10,7 @@ from toolkit.core.words import how_many
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analysis.findings_model import Findings, Rate, StateFinding
+    from analysis.findings_model import Findings, Rate, StateFinding, Totals
     from analysis.recommendation import StateAdvice
 
 _DO: Final = {
@@ -34,12 +34,11 @@ def _sentences(findings: Findings) -> Iterator[str]:
     if not totals.failures:
         yield f"{how_many(outcomes.builds, 'build')}, no failures, {hours_text(totals.hours)} of work."
         return
-    yield (
-        f"Failures cost {hours_text(totals.hours_lost)} of {hours_text(totals.hours)} machine time "
-        f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in "
-        f"{how_many(totals.failures, 'failed attempt')}, "
-        f"{hours_text(totals.hours_repeated) if totals.hours_repeated else 'none'} in work that was done before."
-    )
+    if findings.quality.without_duration == totals.attempts:
+        told = f"{totals.failures:,} of {how_many(totals.attempts, 'attempt')} failed"
+        yield f"{told}; how long they took is not recorded, so what that cost is unknown."
+    else:
+        yield _costs(totals)
     if totals.first_run_green.n:
         later = outcomes.completed_in_place + outcomes.completed_after_start_over
         yield (
@@ -54,6 +53,15 @@ def _sentences(findings: Findings) -> Iterator[str]:
         share = f"{first.share:.0%} of {totals.failures:,}"
         yield f"The most frequent failure is {first.signature} ({share}): {first.title[:120].rstrip('.')}."
     yield from _advice(findings)
+
+
+def _costs(totals: Totals) -> str:
+    return (
+        f"Failures cost {hours_text(totals.hours_lost)} of {hours_text(totals.hours)} machine time "
+        f"({totals.lost_share:.0%}): {hours_text(totals.hours_failed)} in "
+        f"{how_many(totals.failures, 'failed attempt')}, "
+        f"{hours_text(totals.hours_repeated) if totals.hours_repeated else 'none'} in work that was done before."
+    )
 
 
 def _where(state: StateFinding, lost: float, *, of_several: bool) -> str:

@@ -45,6 +45,28 @@ def test_what_a_log_does_not_say_is_asked_for(shell: Shell) -> None:
     assert shell.run("import", "full.log")[2] == ""
 
 
+def test_time_that_nobody_recorded_is_unknown_in_the_report(shell: Shell) -> None:
+    """Without times in any log nothing is said to have cost nothing; beside others it is said what hours leave out."""
+    (shell.folder / "old.log").write_text(FAILED)
+    assert shell.run("import", "old.log", "--exit-code", "70")[0] == 0
+    report = shell.json("report")
+
+    assert report["headline"][0] == (
+        "2 of 2 attempts failed; how long they took is not recorded, so what that cost is unknown."
+    )
+    (shell.folder / "full.log").write_text(
+        "2026-03-01T10:00:00Z hello\n::state 5 started::\n2026-03-01T10:00:40Z full\n::state 5 failed - no disk::\n"
+    )
+    assert shell.run("import", "full.log", "--exit-code", "1")[0] == 0
+    report = shell.json("report")
+
+    assert report["headline"][0].startswith("Failures cost 40s of 40s machine time")
+    assert (
+        "How long 2 of 3 attempts took is not recorded: in sums of hours they count as nothing."
+        in (report["quality"]["notes"])
+    )
+
+
 def test_two_logs_of_one_name_are_not_one_build(shell: Shell) -> None:
     """Logs are often all called `build.log`: neither is taken, and what to do is said."""
     for folder in ("one", "two"):
