@@ -212,6 +212,7 @@ def _print_logs(build: str, paths: list[str]) -> None:
     """Print logs as one JSON document, a piece at a time: they may be larger than memory."""
     import codecs
     import json
+    from itertools import chain
 
     from toolkit.supervise.logs import attempt_of, read_log
 
@@ -222,7 +223,7 @@ def _print_logs(build: str, paths: list[str]) -> None:
         out.write("," if place else "")
         out.write(f'\n  {{"run": {run}, "state": {state}, "attempt": {attempt}, "output": "')
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        for piece in (*read_log(path), b""):
+        for piece in chain(read_log(path), [b""]):
             out.write(json.dumps(decoder.decode(piece, final=not piece), ensure_ascii=False)[1:-1])
         out.write('"}')
     out.write("\n]}\n")
