@@ -209,13 +209,14 @@ class Recording:
     def _look(self, looking: select.poll, ready: list[tuple[int, int]]) -> None:
         """See to what woke us: a bell that has been heard, requests that can be read."""
         for fd, _ in ready:
+            fetch = self._fetch  # another thread may take it away at any moment
             if fd == self._bell:
                 os.eventfd_read(self._bell)
-            elif self._fetch is None:
+            elif fetch is None:
                 looking.unregister(fd)
             else:
                 try:
-                    self._fetch()
+                    fetch()
                 except Exception as error:  # noqa: BLE001 - the same
                     self._failed(error)
 
